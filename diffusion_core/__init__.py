@@ -1,0 +1,1 @@
+"""Diffusion models as five ideas: level, estimate, constraint, one loop, recipe. See CONTRIBUTING.md."""

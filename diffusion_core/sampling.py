@@ -1,0 +1,242 @@
+"""The one loop. It walks a path of levels, asks, and never calls a network itself.
+
+`denoise` is a generator: it yields a Step that carries questions, is sent the answers, and returns the
+picture. So whoever runs it decides where the networks live, how many runs share a forward, what is
+shown on the way and when to stop. Everything else here is a choice for one of its places:
+
+    solver      x_t, x0^ -> x_t'   ancestral, ddim(eta), dpmpp_2m(), euler
+    threshold   x0^ -> x0^         none, clip, dynamic
+    constrain   x, level -> x      keep_all; inpainting and photo-based hybrids put theirs here
+"""
+
+import math
+from collections.abc import Callable, Generator, Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from diffusion_core.estimates import Answer, Ask, Estimate, eps_from
+from diffusion_core.levels import Level, Path
+
+
+class Step(NamedTuple):
+    """Where a run stands before evaluation `index` of `of`: x at `level`, the last x0^, and the asks."""
+
+    index: int
+    of: int
+    level: Level
+    x: Tensor
+    x0: Tensor | None
+    asks: list[Ask]
+
+
+Process = Generator[Step, list[Answer] | None, Tensor]
+"""Yields steps, is sent the answers to their asks, returns the picture. Sent None instead, it walks on to
+its next question without computing, so that a bare `for step in process` counts what a run will ask."""
+
+
+class Rng:
+    """Noise for a batch, a generator per picture, so that no picture depends on its neighbours."""
+
+    def __init__(self, seeds: Sequence[int]):
+        self.generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+
+    def normal(self, shape: Sequence[int]) -> Tensor:
+        """[B, *shape] of N(0, 1), row b from generator b. A batch of its own never changes a row."""
+        return torch.stack([torch.randn(tuple(shape), generator=g) for g in self.generators])
+
+    def normal_like(self, x: Tensor) -> Tensor:
+        return self.normal(x.shape[1:]).to(x.device)
+
+
+Solver = Callable[[Tensor, Tensor, Level, Level, Tensor | None, Rng], Tensor]
+Threshold = Callable[[Tensor], Tensor]
+Constrain = Callable[[Tensor, Level], Tensor]
+
+
+def keep_all(x: Tensor, level: Level) -> Tensor:
+    """No constraint."""
+    return x
+
+
+def none(x0: Tensor) -> Tensor:
+    """No threshold: the course's loop."""
+    return x0
+
+
+def clip(low: float = -1.0, high: float = 1.0) -> Threshold:
+    """x0^ <- clamp(x0^, low, high)."""
+    return lambda x0: x0.clamp(low, high)
+
+
+def dynamic(ratio: float = 0.95, largest: float = 1.5) -> Threshold:
+    """Imagen's dynamic threshold (Saharia et al. 2022, section 2.3), per picture over C*H*W:
+
+    s = clamp(quantile_ratio(|x0^|), 1, largest),    x0^ <- clamp(x0^, -s, s) / s
+    """
+
+    def threshold(x0: Tensor) -> Tensor:
+        s = torch.quantile(x0.abs().flatten(1).float(), ratio, dim=1).clamp(1.0, largest)
+        s = s.view(-1, 1, 1, 1)
+        return x0.clamp(-s, s) / s
+
+    return threshold
+
+
+def ancestral(x: Tensor, x0: Tensor, here: Level, there: Level, spread: Tensor | None, rng: Rng) -> Tensor:
+    """A draw from q(x_t' | x_t, x0) with x0^ for x0 (DDPM, eq. 6 and 7), for any two levels:
+
+    r     = snr(here) / snr(there)
+    mean  = alpha' (1 - r) x0 + (alpha / alpha') (sigma'/sigma)^2 x
+    var   = sigma'^2 (1 - r)                                       beta~ of DDPM
+
+    With a learned spread v in [-1, 1] (Improved DDPM, eq. 15), f = (v + 1) / 2:
+
+    log var = f log beta + (1 - f) log beta~,   beta = sigma^2 - (alpha / alpha')^2 sigma'^2
+    """
+    if there.sigma == 0:
+        return there.alpha * x0
+    mean, variance, beta = posterior(x, x0, here, there)
+    if spread is None:
+        std = math.sqrt(variance)
+    else:
+        f = (spread + 1) / 2
+        std = torch.exp(0.5 * (f * math.log(beta) + (1 - f) * math.log(max(variance, 1e-20))))
+    return mean + std * rng.normal_like(x)
+
+
+def posterior(x: Tensor, x0: Tensor, here: Level, there: Level) -> tuple[Tensor, float, float]:
+    """Mean [B,C,H,W] and variance of q(x_t' | x_t, x0), and beta, the variance of q(x_t | x_t')."""
+    shrink = here.alpha / there.alpha
+    keep = shrink * there.sigma**2 / here.sigma**2
+    r = shrink * keep
+    return (
+        there.alpha * (1 - r) * x0 + keep * x,
+        there.sigma**2 * (1 - r),
+        here.sigma**2 - shrink**2 * there.sigma**2,
+    )
+
+
+def ddim(eta: float = 0.0) -> Solver:
+    """Song et al. 2021, eq. 12 and 16. eta 0 draws nothing; eta 1 has ancestral's mean and variance.
+
+    x_t' = alpha' x0^ + sqrt(sigma'^2 - s^2) eps^ + s z,   s^2 = eta^2 sigma'^2 (1 - snr / snr')
+    """
+
+    def solver(x, x0, here, there, spread, rng) -> Tensor:
+        s = eta * math.sqrt(posterior(x, x0, here, there)[1]) if eta else 0.0
+        direction = math.sqrt(max(there.sigma**2 - s**2, 0.0))
+        x_next = there.alpha * x0 + direction * eps_from(x0, x, here)
+        return x_next + s * rng.normal_like(x) if s > 0 else x_next
+
+    return solver
+
+
+def euler(x: Tensor, x0: Tensor, here: Level, there: Level, spread, rng) -> Tensor:
+    """One straight step along the velocity x0^ - eps^ of a rectified path (alpha + sigma = 1):
+
+    x_t' = x_t + (alpha' - alpha) (x0^ - eps^)
+    """
+    return x + (there.alpha - here.alpha) * (x0 - eps_from(x0, x, here))
+
+
+def dpmpp_2m() -> Solver:
+    """DPM-Solver++ (2M) of Lu et al. 2022, algorithm 2, in x0^; draws nothing. One solver per run.
+
+    lambda = log(alpha / sigma),  h = lambda' - lambda,  D = x0^ + (x0^ - x0^_before) h / (2 h_before)
+    x_t' = (sigma' / sigma) x_t - alpha' (exp(-h) - 1) D
+    """
+    before: list[tuple[Tensor, float]] = []
+
+    def solver(x, x0, here, there, spread, rng) -> Tensor:
+        if there.sigma == 0 or here.alpha == 0:  # the ends, where lambda is infinite: first order
+            return there.alpha * x0 + there.sigma * eps_from(x0, x, here)
+        h = math.log(there.alpha / there.sigma) - math.log(here.alpha / here.sigma)
+        D = x0
+        if before:
+            x0_before, h_before = before.pop()
+            D = x0 + (x0 - x0_before) * (h / (2 * h_before))
+        before.append((x0, h))
+        return (there.sigma / here.sigma) * x - there.alpha * math.expm1(-h) * D
+
+    return solver
+
+
+def climb(x: Tensor, here: Level, there: Level, rng: Rng) -> Tensor:
+    """Back up to a noisier level (RePaint, Lugmayr et al. 2022): q(x_there | x_here).
+
+    x <- (alpha' / alpha) x + sqrt(sigma'^2 - (alpha' / alpha)^2 sigma^2) z
+    """
+    shrink = there.alpha / here.alpha
+    added = math.sqrt(max(there.sigma**2 - (shrink * here.sigma) ** 2, 0.0))
+    return shrink * x + added * rng.normal_like(x)
+
+
+def denoise(
+    x: Tensor,
+    path: Path,
+    estimate: Estimate,
+    rng: Rng,
+    *,
+    solver: Solver = ancestral,
+    threshold: Threshold = none,
+    constrain: Constrain = keep_all,
+) -> Process:
+    """Walk `path` from x [B,C,H,W] at path[0] to path[-1]; return x there.
+
+    At each level: ask, read x0^ from the answers, step. Where the path climbs, noise is added back.
+    ValueError if the path has fewer than two levels.
+    """
+    if len(path) < 2:
+        raise ValueError("a path needs a start and an end")
+    of = sum(here.noisier_than(there) for here, there in pairwise(path))
+    index, x0 = 0, None
+    for here, there in pairwise(path):
+        if not here.noisier_than(there):
+            x = climb(x, here, there, rng)
+            continue
+        answers = yield Step(index, of, here, x, x0, estimate.asks(x, here))
+        index += 1
+        if answers is not None:
+            x0 = threshold(estimate.clean(x, here, answers))
+            x = constrain(solver(x, x0, here, there, estimate.spread(answers), rng), there)
+    return x
+
+
+def ask_once(x: Tensor, level: Level, estimate: Estimate) -> Process:
+    """One-step denoising: the estimate of x0 from x at `level`, straight away."""
+    answers = yield Step(0, 1, level, x, None, estimate.asks(x, level))
+    return x if answers is None else estimate.clean(x, level, answers)
+
+
+def together(*processes: Process) -> Process:
+    """Several processes as one, in step: their asks are asked at once, their pictures stacked.
+
+    For comparisons on one seed (a gamma sweep, step counts). All have pictures of one size; one that
+    ends early waits with its picture for the others.
+    """
+    done: dict[int, Tensor] = {}
+    steps = [_advance(process, None, done, k) for k, process in enumerate(processes)]
+    while len(done) < len(processes):
+        running = [k for k in range(len(processes)) if k not in done]
+        longest = max((steps[k] for k in running), key=lambda step: step.of - step.index)
+        xs = [done[k] if k in done else steps[k].x for k in range(len(processes))]
+        x0s = [done[k] if k in done else steps[k].x0 for k in range(len(processes))]
+        x0 = None if any(each is None for each in x0s) else torch.cat(x0s)
+        asks = [ask for k in running for ask in steps[k].asks]
+        answers = yield longest._replace(x=torch.cat(xs), x0=x0, asks=asks)
+        rest = iter(answers or ())
+        for k in running:
+            mine = None if answers is None else [next(rest) for _ in steps[k].asks]
+            steps[k] = _advance(processes[k], mine, done, k)
+    return torch.cat([done[k] for k in range(len(processes))])
+
+
+def _advance(process: Process, answers: list[Answer] | None, done: dict, k: int) -> Step | None:
+    try:
+        return process.send(answers)
+    except StopIteration as end:
+        done[k] = end.value
+        return None

@@ -1,0 +1,152 @@
+"""Where visitors of a server train: aside, on one core at low priority, and only a few at a time.
+
+workshop = Workshop()
+for progress in workshop.train(Settings.of(objective="flow")): ...      closing the iterator stops it
+"""
+
+import contextlib
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import torch
+
+from diffusion_core.engine import Busy
+from diffusion_core.studio import duration
+from mnist_models.live import SECONDS_AT_MOST, Progress, Settings, training
+
+LOW_PRIORITY = 10  # of 0..19, as `nice` counts
+
+
+class Workshop:
+    """Room for `places` trainings at a time; whoever comes next hears how long to wait.
+
+    patience  seconds after which a run whose reader is gone stops by itself
+    """
+
+    def __init__(self, places: int = 1, patience: float = 60.0):
+        self.places, self.patience = places, patience
+        self._pace: dict[tuple[str, int], float] = {}  # (objective, width) -> seconds per digit, last seen
+        self._runs: list[_Run] = []
+        self._lock = threading.Lock()
+
+    def train(self, settings: Settings) -> Iterator[Progress]:
+        """The newest Progress whenever there is one, to the last. Closing the iterator stops the run.
+
+        Busy if every place is taken; otherwise what `training` raises.
+        """
+        run = self._admitted(settings)
+        try:
+            for progress in run.news():
+                if progress.step:
+                    self._pace[settings.objective, settings.width] = progress.seconds / (
+                        progress.step * settings.batch
+                    )
+                yield progress
+        finally:
+            run.stop()
+
+    def cost(self, settings: Settings) -> str:
+        """What a run takes: digits, and seconds if such a one was run before."""
+        digits = settings.steps * settings.batch
+        text = f"{settings.steps:,} steps of {settings.batch} digits, {digits:,} in all"
+        pace = self._pace.get((settings.objective, settings.width))
+        if pace is None:
+            return (
+                f"{text}; how long that takes shows once it runs, {SECONDS_AT_MOST / 60:.0f} minutes at most"
+            )
+        return f"{text}, about {duration(min(pace * digits, SECONDS_AT_MOST))}"
+
+    @property
+    def running(self) -> int:
+        """How many train right now."""
+        return len(self._runs)
+
+    def _admitted(self, settings: Settings) -> "_Run":
+        with self._lock:
+            if len(self._runs) >= self.places:
+                waits = [
+                    run.newest.to_go for run in self._runs if run.newest and run.newest.to_go is not None
+                ]
+                when = f"in about {duration(min(waits))}" if waits else "in a few minutes"
+                raise Busy(
+                    "Somebody else is training a model here, and there is room for "
+                    f"{self.places} at a time. Try again {when}."
+                )
+            run = _Run(settings, self.patience, self._left)
+            run.start()
+            self._runs.append(run)
+        return run
+
+    def _left(self, run: "_Run") -> None:
+        with self._lock:
+            self._runs.remove(run)
+
+
+class _Run(threading.Thread):
+    """A training in a thread of its own; `left` is called with it when it ends, however it ends."""
+
+    def __init__(self, settings: Settings, patience: float, left: Callable):
+        super().__init__(name="training", daemon=True)
+        self.settings, self.patience, self.left = settings, patience, left
+        self.newest: Progress | None = None
+        self._error: BaseException | None = None
+        self._done = self._stopping = False
+        self._read = time.monotonic()
+        self._changed = threading.Condition()
+
+    def run(self) -> None:
+        try:
+            step_back()
+            for progress in training(self.settings):
+                with self._changed:
+                    self.newest = progress
+                    self._changed.notify_all()
+                if self._stopping or time.monotonic() - self._read > self.patience:
+                    break
+        except Exception as error:
+            self._error = error
+        finally:
+            self.left(self)
+            with self._changed:
+                self._done = True
+                self._changed.notify_all()
+
+    def news(self) -> Iterator[Progress]:
+        """Each Progress that is new to the reader; a slow one gets the newest, not a backlog."""
+        seen = None
+        while True:
+            with self._changed:
+                while self.newest is seen and not self._done:
+                    self._changed.wait(0.5)
+                    self._read = time.monotonic()
+                self._read = time.monotonic()
+                newest, done = self.newest, self._done
+            if newest is not seen:
+                seen = newest
+                yield newest
+            elif done:
+                if self._error:
+                    raise self._error
+                return
+
+    def stop(self) -> None:
+        """End after the step under way, and wait for it."""
+        self._stopping = True
+        self.join()
+
+
+def step_back() -> None:
+    """Let this thread compute on one core at low priority, so that other visitors' pictures go first."""
+    usual = torch.get_num_threads()
+    torch.set_num_threads(
+        1
+    )  # holds for this thread and, unless taken back elsewhere, for all that start later
+    elsewhere = threading.Thread(target=torch.set_num_threads, args=(usual,))
+    elsewhere.start()
+    elsewhere.join()
+    if sys.platform == "linux":  # where a thread has a priority of its own
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LOW_PRIORITY)
