@@ -1,0 +1,1 @@
+"""Speed against a peer, a command each; figures are ratios measured in one run."""
