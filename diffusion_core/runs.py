@@ -20,6 +20,26 @@ class Cancelled(Exception):
     """The run was stopped before its picture was done."""
 
 
+class Stop:
+    """A Stop button's end of a run, or of several. now() may be called at any time, before they exist too."""
+
+    def __init__(self):
+        self.asked = False
+        self._cancels: list[Callable[[], None]] = []
+
+    def attach(self, cancel: Callable[[], None]) -> None:
+        """How a run is cancelled, now that there is one; at once if that was asked before."""
+        self._cancels.append(cancel)
+        if self.asked:
+            cancel()
+
+    def now(self) -> None:
+        """Stop what runs; it ends with Cancelled."""
+        self.asked = True
+        for cancel in self._cancels:
+            cancel()
+
+
 class Run:
     """One process in the engine. Iterate for its steps (always the newest), or wait for result()."""
 

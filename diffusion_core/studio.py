@@ -24,6 +24,7 @@ from diffusion_core.fields import RecipeError
 from diffusion_core.levels import CLEAN, Level
 from diffusion_core.networks import Network
 from diffusion_core.recipes import Recipe
+from diffusion_core.runs import Stop
 from diffusion_core.safety import UNGUARDED, Guard, with_captions
 from diffusion_core.sampling import Process, Step, ask_once
 from diffusion_core.techniques import Plan
@@ -158,10 +159,11 @@ class Studio:
         plan = self.plan(recipe)
         return Result(recipe, techniques.drained(plan.process), *plan[1:], film=[], seconds=0.0)
 
-    def run(self, recipe: Recipe, owner: str = "") -> Iterator[Frame | Result]:
+    def run(self, recipe: Recipe, owner: str = "", stop: Stop | None = None) -> Iterator[Frame | Result]:
         """Frames as they come (the newest, if the reader is slow), and a Result at the end.
 
-        Closing the generator cancels the run. RecipeError, CheckpointError and Busy carry a sentence.
+        Closing the generator cancels the run; so does stop.now(), from any thread, and then this raises
+        Cancelled. RecipeError, CheckpointError and Busy carry a sentence.
         """
         began = time.perf_counter()
         plan = self.plan(recipe)
@@ -171,6 +173,8 @@ class Studio:
         guard = next((self._guards[name] for name in told if name in self._guards), UNGUARDED)
         film: list[Kept] = []
         run = self.engine.submit(_kept(plan, film, guard), owner)
+        if stop:
+            stop.attach(run.cancel)
         try:
             for step in run:
                 x, x0 = guard.preview(step.x), guard.preview(step.x0)

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 import torch
 
 from diffusion_core.engine import Busy
+from diffusion_core.runs import Cancelled, Stop
 from diffusion_core.studio import duration
 from mnist_models.live import SECONDS_AT_MOST, Progress, Settings, training
 
@@ -32,12 +33,15 @@ class Workshop:
         self._runs: list[_Run] = []
         self._lock = threading.Lock()
 
-    def train(self, settings: Settings) -> Iterator[Progress]:
-        """The newest Progress whenever there is one, to the last. Closing the iterator stops the run.
+    def train(self, settings: Settings, stop: Stop | None = None) -> Iterator[Progress]:
+        """The newest Progress whenever there is one, to the last. Closing the iterator stops the run; so
+        does stop.now(), and then this raises Cancelled.
 
         Busy if every place is taken; otherwise what `training` raises.
         """
         run = self._admitted(settings)
+        if stop:
+            stop.attach(run.halt)
         try:
             for progress in run.news():
                 if progress.step:
@@ -45,6 +49,8 @@ class Workshop:
                         progress.step * settings.batch
                     )
                 yield progress
+            if stop and stop.asked:
+                raise Cancelled
         finally:
             run.stop()
 
@@ -132,9 +138,13 @@ class _Run(threading.Thread):
                     raise self._error
                 return
 
-    def stop(self) -> None:
-        """End after the step under way, and wait for it."""
+    def halt(self) -> None:
+        """End after the step under way."""
         self._stopping = True
+
+    def stop(self) -> None:
+        """The same, and wait for it."""
+        self.halt()
         self.join()
 
 

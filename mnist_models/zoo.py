@@ -15,6 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from diffusion_core.faults import ModelError
 from mnist_models.unet import UNet, UNetConfig
 
 MODELS = ("denoiser", "ddpm-time", "ddpm-class", "flow-time", "flow-class")
@@ -22,7 +23,7 @@ FOLDER = Path(__file__).resolve().parent.parent / "checkpoints" / "mnist"
 LARGEST_FILE = 9_000_000  # bytes; a Hugging Face Space refuses files over 10 MB outside LFS
 
 
-class CheckpointError(RuntimeError):
+class CheckpointError(ModelError):
     """Weights are missing or damaged; the message says what to do."""
 
 

@@ -6,8 +6,9 @@ import time
 import pytest
 import torch
 
-from diffusion_core.engine import Busy
+from diffusion_core.engine import Busy, Cancelled
 from diffusion_core.fields import RecipeError
+from diffusion_core.runs import Stop
 from mnist_models import data, live, synthetic
 from mnist_models.live import Settings
 from mnist_models.workshop import Workshop
@@ -182,3 +183,12 @@ def test_training_leaves_the_threads_of_others_alone():
     fresh.start()
     fresh.join()
     assert counts == [usual] and torch.get_num_threads() == usual
+
+
+def test_a_stop_button_ends_a_training_and_frees_its_place():
+    workshop, stop = Workshop(), Stop()
+    with pytest.raises(Cancelled):
+        for _ in workshop.train(Settings.of(width=4, steps=3000), stop):
+            stop.now()
+    *_, last = workshop.train(Settings.of(width=4, steps=20))
+    assert last.step == 20

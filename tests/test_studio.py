@@ -11,11 +11,12 @@ from fakes import FakeNetwork, FakeStudio, drawing, played
 
 from benchmarks.mnist import ddpm_loop, flow_loop
 from diffusion_core import estimates, images, recipes, techniques
-from diffusion_core.engine import Busy
+from diffusion_core.engine import Busy, Cancelled
 from diffusion_core.estimates import Card
 from diffusion_core.fields import RecipeError
 from diffusion_core.levels import CLEAN
 from diffusion_core.recipes import SCHEMAS, Recipe
+from diffusion_core.runs import Stop
 from diffusion_core.sampling import Rng
 from diffusion_core.studio import Frame, Result, Studio, duration
 from diffusion_core.text_recipes import TEXT_SCHEMAS
@@ -285,3 +286,18 @@ def test_a_network_is_loaded_once_however_many_want_it():
         thread.join()
     assert len(loads) == 1 and len(set(map(id, found))) == 1
     studio.engine.close()
+
+
+def test_a_stop_button_ends_a_run_under_way_and_one_that_has_not_begun(fake_studio):
+    recipe = Recipe.of("mnist-sample", steps=300)
+    stop = Stop()
+    with pytest.raises(Cancelled):
+        for frame in fake_studio.run(recipe, stop=stop):
+            assert isinstance(frame, Frame)
+            stop.now()
+    early = Stop()
+    early.now()
+    with pytest.raises(Cancelled):
+        list(fake_studio.run(recipe, stop=early))
+    *_, result = fake_studio.run(recipe.changed(steps=2), stop=Stop())
+    assert isinstance(result, Result)  # the engine serves on

@@ -1,0 +1,52 @@
+"""A finished run as pictures to keep: the sheet of its pictures, a film strip of its steps, a movie.
+
+The page and the command line share these, so that both give the same picture for the same recipe.
+"""
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from diffusion_core import images
+from diffusion_core.studio import Result
+
+STRIP_PICTURES = 8
+
+
+def zoom_for(columns: int, side: int, width: int = 720) -> int:
+    """How many screen pixels a pixel gets, so that `columns` pictures of `side` fill about `width`."""
+    return max(1, min(12, width // max(1, columns * (side + 2))))
+
+
+def sheet(result: Result) -> Image.Image:
+    """All pictures of a result, large enough to be looked at: small ones have every pixel repeated."""
+    return result.grid(zoom_for(result.columns, result.pictures.shape[-1]))
+
+
+def kept_sheet(kept: Tensor, columns: int) -> Image.Image:
+    """uint8 [B,C,H,W] on one sheet."""
+    return images.grid(kept.float(), columns, 0, 255, zoom_for(columns, kept.shape[-1]))
+
+
+def film_strip(result: Result, most: int = STRIP_PICTURES) -> Image.Image:
+    """Some steps side by side: x_t in the upper row, x0^ in the lower, of the first picture.
+
+    A run of one step has nothing to line up: then it is the result's first pictures in a row.
+    """
+    film = [k for k in result.film if k.x0 is not None]
+    count = min(most, len(film))
+    if count < 2:
+        few = result.pictures[:most]
+        return images.grid(few, len(few), result.low, result.high, zoom_for(len(few), few.shape[-1], 960))
+    chosen = [film[round(i * (len(film) - 1) / max(1, count - 1))] for i in range(count)]
+    zoom = zoom_for(len(chosen), result.pictures.shape[-1], 960)
+    rows = [kept.x[0] for kept in chosen] + [kept.x0[0] for kept in chosen]
+    return images.grid(torch.stack(rows).float(), len(chosen), 0, 255, zoom)
+
+
+def movie(result: Result) -> list[Image.Image]:
+    """The frames of a GIF: x_t step by step. After a single step: the result's pictures, one by one."""
+    if len(result.film) > 1:
+        return [kept_sheet(kept.x, result.columns) for kept in result.film]
+    zoom = zoom_for(1, result.pictures.shape[-1])
+    return [images.to_picture(x, result.low, result.high, zoom) for x in result.pictures]

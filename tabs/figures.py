@@ -1,0 +1,77 @@
+"""Pictures with captions as plain HTML: they wrap on a phone, read well from the last row, and speak to
+screen readers. A picture travels inside the page, so a live one needs one answer of the server, not two."""
+
+import base64
+import html
+import io
+from collections.abc import Mapping, Sequence
+
+from PIL import Image
+
+from diffusion_core import images
+
+
+def source(picture: Image.Image, lossy: bool = False) -> str:
+    """The picture as a data URI: PNG, or JPEG where every millisecond counts."""
+    if not lossy:
+        return images.to_uri(picture)
+    buffer = io.BytesIO()
+    picture.convert("RGB").save(buffer, "JPEG", quality=80, subsampling=0)
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def figure(picture: Image.Image, caption: str, alt: str = "", note: str = "", lossy: bool = False) -> str:
+    """One picture above its caption; the note stands below it, smaller."""
+    alt = html.escape(alt or caption)
+    small = f"<small>{html.escape(note)}</small>" if note else ""
+    return (
+        f'<figure><img src="{source(picture, lossy)}" alt="{alt}" width="{picture.width}"'
+        f' height="{picture.height}"><figcaption>{html.escape(caption)}{small}</figcaption></figure>'
+    )
+
+
+def side_by_side(figures: Sequence[str], kind: str = "") -> str:
+    """Figures in a row, which wraps where there is no room. kind: further CSS classes."""
+    return f'<div class="figures {kind}">{"".join(figures)}</div>'
+
+
+def buttons(pictures: Mapping[str, Image.Image], chosen: int | None, label: str, columns: int) -> str:
+    """Pictures by name, to click, each a button that says its index; the chosen one is marked."""
+    made = [
+        f'<button type="button" data-index="{k}" aria-pressed="{"true" if k == chosen else "false"}"'
+        f' title="{html.escape(name)}"><img src="{source(picture)}" alt="{html.escape(name)}"></button>'
+        for k, (name, picture) in enumerate(pictures.items())
+    ]
+    return (
+        f'<div class="chooser" role="group" aria-label="{html.escape(label)}" style="--columns: {columns}">'
+        f"<p>{html.escape(label)}</p>{''.join(made)}</div>"
+    )
+
+
+def empty(captions: Sequence[str], hint: str = "Press Run.") -> str:
+    """Frames that wait for their pictures, of the size that these will have."""
+    waiting = [
+        f'<figure><div class="waiting">{html.escape(hint)}</div>'
+        f"<figcaption>{html.escape(caption)}</figcaption></figure>"
+        for caption in captions
+    ]
+    return side_by_side(waiting)
+
+
+def table(
+    columns: Sequence[Sequence[Image.Image | None]], above: Sequence[str], beside: Sequence[str]
+) -> str:
+    """Pictures in columns, with a caption above each column and beside each row; None waits for its
+    picture. On a phone columns and rows change places, so that pictures stay large."""
+    cells = [f"<div></div>{''.join(map(_head, beside))}"]
+    for title, pictures in zip(above, columns):
+        cells.append(_head(title))
+        for name, picture in zip(beside, pictures):
+            alt = html.escape(f"{name}, {title}")
+            image = f'<img src="{source(picture)}" alt="{alt}">' if picture else '<div class="waiting"></div>'
+            cells.append(image)
+    return f'<div class="pictures" style="--rows: {len(beside)}">{"".join(cells)}</div>'
+
+
+def _head(text: str) -> str:
+    return f'<div class="head">{html.escape(text)}</div>'

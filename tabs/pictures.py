@@ -1,0 +1,125 @@
+"""Choosing a picture: examples by one click, or one's own by upload, drop or paste.
+
+What was chosen is kept as a recipe keeps it, "example:NAME" or a data URI, so that a link stays short.
+"""
+
+from collections.abc import Callable, Sequence
+
+import gradio as gr
+from PIL import Image
+
+from diffusion_core import images
+from diffusion_core.fields import Picture, RecipeError
+from diffusion_core.studio import Studio
+from tabs import figures, widgets
+
+QUIET = {"show_progress": "hidden", "api_visibility": "private"}  # queued: State.change and toasts need it
+THUMBNAIL = 128  # pixels
+CLICKED = """element.addEventListener("click", (event) => {
+  const button = event.target.closest("button");
+  if (button) trigger("select", { index: Number(button.dataset.index) });
+});"""
+
+
+class Chooser:
+    """Examples to click above a place for one's own picture.
+
+    value     a gr.State that holds the choice; listen to value.change, and use it as the recipe's control
+    prepare   what an upload becomes before it is kept: smaller, square, a digit, ...; may raise RecipeError
+    """
+
+    def __init__(
+        self,
+        studio: Studio,
+        field: Picture,
+        names: Sequence[str],
+        prepare: Callable[[Image.Image], Image.Image],
+        *,
+        columns: int = 4,
+        label: str = "Examples, drawn by our own code",
+        upload_label: str = "or your own picture",
+    ):
+        self.studio, self.default, self.prepare = studio, field.default, prepare
+        self.label, self.columns = label, columns
+        self.thumbnails = thumbnails(studio, names)
+        self.values = [f"example:{name}" for name in self.thumbnails]
+        self.value = gr.State(field.default)
+        self.gallery = gr.HTML(self._gallery(field.default), js_on_load=CLICKED)
+        self.upload = uploaded(
+            gr.Image(
+                label=upload_label,
+                sources=["upload", "clipboard"],
+                type="filepath",
+                height=160,
+                buttons=[],
+                elem_classes=["crisp", "upload"],
+            )
+        )
+        self.gallery.select(self._clicked, None, self.value, **QUIET)
+        self.upload.input(self._brought, self.upload, [self.value, self.upload], **QUIET)
+        self.value.change(self._shown, self.value, [self.gallery, self.upload], **QUIET)
+
+    def _gallery(self, value: str) -> str:
+        """The thumbnails as buttons; the one that `value` names is pressed."""
+        chosen = self.values.index(value) if value in self.values else None
+        return figures.buttons(self.thumbnails, chosen, self.label, self.columns)
+
+    def _clicked(self, event: gr.EventData):
+        index = getattr(event, "index", None)
+        return self.values[index] if isinstance(index, int) and 0 <= index < len(self.values) else gr.skip()
+
+    def _brought(self, path: str | None):
+        if path is None:
+            return self.default, gr.skip()
+        try:
+            return images.to_uri(self.prepare(images.as_rgb(images.opened(path)))), gr.skip()
+        except RecipeError as error:
+            gr.Warning(str(error))
+            return gr.skip(), None
+
+    def _shown(self, value: str):
+        """Mark the example, or show the picture as it is used; both when a link sets the value, too."""
+        if not value.startswith(("example:", "data:")):  # not chosen here: a drawing, say
+            return gr.skip(), gr.skip()
+        own = None
+        if value not in self.values:
+            try:
+                own = thumbnail(self.studio.picture(value))
+            except widgets.FRIENDLY as error:
+                gr.Warning(str(error))
+        return self._gallery(value), own
+
+
+def uploaded(component: gr.Image) -> gr.Image:
+    """Make a picture input hand over the path of an upload, unopened: images.opened reads it, with a
+    sentence for whatever is no picture. Gradio would open it first, and fail without one."""
+
+    def path_of(payload) -> str | None:
+        if payload is None:
+            return None
+        if not payload.path:
+            raise gr.Error("This picture was not uploaded here. Upload it again.", print_exception=False)
+        return payload.path
+
+    component.preprocess = path_of
+    return widgets.safe(component)
+
+
+def thumbnails(studio: Studio, names: Sequence[str]) -> dict[str, Image.Image]:
+    """The examples that can be shown, by name. The log says why others cannot: a missing file, mostly."""
+    shown, missing = {}, set()
+    for name in names:
+        try:
+            shown[name] = thumbnail(studio.picture(f"example:{name}"))
+        except widgets.FRIENDLY as error:
+            missing.add(str(error))
+    print(*missing, sep="\n", end="\n" * bool(missing))
+    return shown
+
+
+def thumbnail(picture: Image.Image) -> Image.Image:
+    """Small enough for a gallery, large enough to be seen: a digit's pixels stay crisp."""
+    zoom = THUMBNAIL // max(picture.size)
+    if zoom > 1:
+        return picture.resize((picture.width * zoom, picture.height * zoom), Image.Resampling.NEAREST)
+    return images.squared(picture, THUMBNAIL)

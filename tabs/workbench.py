@@ -1,0 +1,245 @@
+"""Everything around a technique's controls: cost, Run and Stop, live panes, scrubber, strip, downloads, link.
+
+A tab makes its controls, a Bench does the rest. Results wait on the server's shelf under an id, so that
+the scrubber and the downloads of a page can reach them; a page holds no more than that id.
+"""
+
+import html
+import time
+from collections.abc import Callable, Sequence
+
+import gradio as gr
+from PIL import Image
+
+from diffusion_core import images
+from diffusion_core.explain import code_for
+from diffusion_core.recipes import SCHEMAS, Recipe
+from diffusion_core.runs import Stop
+from diffusion_core.strips import film_strip, kept_sheet, movie, sheet
+from diffusion_core.studio import Frame, Kept, Result, Studio
+from tabs import widgets
+from tabs.keepsakes import Shelf, about, link_to
+
+
+class Bench:
+    """The workbench of one technique on one tab.
+
+    controls   name of a recipe's field -> its component, in the order of the schema
+    read       name -> function from the component's value to the recipe's (pictures, mostly)
+    also       name -> further components, whose values read[name] takes after its own; read on Run only
+    show       name -> function from the recipe's value to the component's
+    inside     the tabs within the tab, and the id of the one that this bench stands on: restoring opens it
+    priced     the names whose change changes the cost; all that are not in `read`, unless said
+    sheet      if set, the picture to download, from a result; else its grid
+    movie      if set, the frames of the GIF, from a result; else the steps of the run
+    """
+
+    benches: dict[str, "Bench"] = {}
+
+    def __init__(
+        self,
+        studio: Studio,
+        technique: str,
+        controls: dict[str, gr.components.Component],
+        *,
+        read: dict[str, Callable] | None = None,
+        also: dict[str, Sequence[gr.components.Component]] | None = None,
+        show: dict[str, Callable] | None = None,
+        priced: Sequence[str] | None = None,
+        inside: tuple[gr.Tabs, str] | None = None,
+    ):
+        self.studio, self.technique, self.controls = studio, technique, controls
+        self.read, self.also, self.show = read or {}, also or {}, show or {}
+        self.priced, self.inside = priced, inside
+        self.sheet: Callable[[Result], Image.Image] | None = None
+        self.movie: Callable[[Result], list[Image.Image]] | None = None
+        self.shelf, self._stops = Shelf(), widgets.Stops()
+        self.after: list[tuple[Callable[[Result], object], gr.components.Component]] = []
+        Bench.benches[technique] = self
+
+    # what stands on the page
+
+    def buttons(self, hint: str = "Ctrl+Enter runs, Esc stops.") -> None:
+        """The cost line, Run, Stop and the status line; under the controls."""
+        self.cost = gr.Markdown(self._cost_text(), elem_classes="cost")
+        with gr.Row():
+            self.run_button = gr.Button("Run", variant="primary", min_width=120, elem_classes="run-button")
+            self.stop_button = gr.Button("Stop", min_width=120, interactive=False, elem_classes="stop-button")
+        self.status = gr.HTML(widgets.status(hint), elem_classes="status")
+
+    def panes(self, height: int = 300) -> None:
+        """The two live panes, and the scrubber that moves them through the steps of the last run."""
+        with gr.Row():
+            self.x_t = widgets.pane("x_t, the noisy picture", height, elem_id=f"{self.technique}-xt")
+            self.x0 = widgets.pane("x0, the network's estimate", height, elem_id=f"{self.technique}-x0")
+        self.scrubber = gr.Slider(
+            0,
+            1,
+            0,
+            step=1,
+            label="Step",
+            info="after a run: move through it",
+            interactive=False,
+            elem_id=f"{self.technique}-scrubber",
+        )
+
+    def results(self, label: str = "Result", height: int = 240) -> None:
+        """The picture, its film strip, downloads, link and code."""
+        self.result = widgets.final(label, height, elem_id=f"{self.technique}-result")
+        with gr.Accordion("Film strip", open=False):
+            self.strip = widgets.final("x_t above, x0 below", 240)
+        self.keep()
+
+    def keep(self) -> None:
+        """Downloads, link and code of the last result."""
+        with gr.Row():
+            self.png = gr.DownloadButton("PNG with recipe", interactive=False, size="md", min_width=120)
+            self.gif = gr.DownloadButton("GIF", interactive=False, size="md", min_width=120)
+        self.link = gr.Textbox(
+            label="Link to these settings",
+            elem_id=f"{self.technique}-link",
+            buttons=["copy"],
+            interactive=False,
+            max_lines=1,
+            lines=1,
+        )
+        with gr.Accordion("The code that made this", open=False):
+            self.code = gr.Code(language="python", interactive=False, label="runs in this folder")
+
+    def wire(self) -> None:
+        """Connect everything; call it when the tab's page stands."""
+        inputs = [*self.controls.values(), *(c for name in self.controls for c in self.also.get(name, ()))]
+        for name, component in self.controls.items():
+            component.elem_id = component.elem_id or f"{self.technique}-{name}"
+        self.run_id = gr.State("")
+        parts = ("status", "run_button", "stop_button", "run_id", "x_t", "x0", "scrubber", "result", "strip")
+        parts += ("png", "gif", "link", "code")
+        outputs = [getattr(self, part) for part in parts if hasattr(self, part)]
+        outputs += [component for _, component in self.after]
+        self.run_button.click(
+            self._run, inputs, outputs, show_progress="hidden", trigger_mode="once", api_visibility="private"
+        )
+        self.stop_button.click(
+            self._stops.press,
+            None,
+            [self.status, self.stop_button],
+            show_progress="hidden",
+            queue=False,
+            api_visibility="private",
+        )
+        if hasattr(self, "scrubber"):
+            self.scrubber.input(
+                self._scrub,
+                [self.scrubber, self.run_id],
+                [self.x_t, self.x0, self.status],
+                show_progress="hidden",
+                trigger_mode="always_last",
+                queue=False,
+                api_visibility="private",
+            )
+        if self.priced is None:
+            self.priced = [name for name in self.controls if name not in self.read]
+        watched = [self.controls[name] for name in self.priced]
+        if watched:
+            widgets.on_change(watched, self._cost_of, watched, self.cost)
+
+    # what happens
+
+    def recipe(self, values) -> Recipe:
+        """The recipe of the values of controls and `also`. RecipeError with a sentence."""
+        more, clean = iter(values[len(self.controls) :]), {}
+        for name, value in zip(self.controls, values):
+            further = [next(more) for _ in self.also.get(name, ())]
+            clean[name] = self.read.get(name, _same)(value, *further)
+        return Recipe.of(self.technique, **clean)
+
+    def updates(self, recipe: Recipe) -> dict:
+        """What the controls and inner tabs become, to show a recipe."""
+        fields = {field.name: field for field in SCHEMAS[self.technique]}
+        changes = {}
+        for name, component in self.controls.items():
+            shown = self.show.get(name) or (lambda value, f=fields[name]: widgets.shown_value(f, value))
+            changes[component] = shown(recipe[name])
+        if self.inside:
+            changes[self.inside[0]] = gr.update(selected=self.inside[1])
+        return changes
+
+    def _run(self, request: gr.Request, *values):
+        with self._stops.running(request.session_hash) as stop:
+            try:
+                yield from self._developing(self.recipe(values), request, stop)
+            except Exception as error:
+                yield {self.status: widgets.ended_by(error), self.stop_button: gr.update(interactive=False)}
+
+    def _developing(self, recipe: Recipe, request: gr.Request, stop: Stop):
+        plan, last = self.studio.plan(recipe), 0.0
+        yield {self.status: widgets.status("Starting…", 0.0), self.stop_button: gr.update(interactive=True)}
+        for event in self.studio.run(recipe, request.session_hash, stop):
+            if isinstance(event, Result):
+                yield self._finished(event, request)
+            elif hasattr(self, "x_t") and time.monotonic() - last >= widgets.PREVIEW_SECONDS:
+                last = time.monotonic()
+                yield self._live(event, plan)
+
+    def _live(self, frame: Frame, plan) -> dict:
+        x_t, x0 = widgets.frame_grids(frame, plan.low, plan.high, plan.columns)
+        changes = {self.status: widgets.status_of(frame), self.x_t: x_t}
+        return changes if x0 is None else changes | {self.x0: x0}
+
+    def _finished(self, result: Result, request: gr.Request) -> dict:
+        picture = (self.sheet or sheet)(result)
+        name = f"darkroom-{self.technique}-{result.recipe.values.get('seed', 0)}"
+        changes = {
+            self.status: widgets.done(result),
+            self.stop_button: gr.update(interactive=False),
+            self.run_id: self.shelf.put(result),
+        }
+        changes[self.png] = gr.update(
+            value=widgets.file_of(images.with_recipe(picture, result.recipe), f"{name}.png"), interactive=True
+        )
+        changes[self.link] = link_to(result.recipe, request)
+        changes[self.code] = code_for(result.recipe, f"{name}.png")
+        if hasattr(self, "result"):
+            changes[self.result] = picture
+        frames = (self.movie or movie)(result)
+        if len(frames) > 1:
+            gif = widgets.file_of(images.animated(frames), f"{name}.gif")
+            changes[self.gif] = gr.update(value=gif, interactive=True)
+        if hasattr(self, "strip") and len(result.film) > 1:
+            changes[self.strip] = film_strip(result)
+        if hasattr(self, "scrubber") and result.film:
+            end = len(result.film) - 1
+            changes[self.scrubber] = gr.update(maximum=end, value=end, interactive=end > 0)
+            changes[self.x_t], changes[self.x0] = self._pane_sheets(result.film[-1], result)
+        return changes | {component: show(result) for show, component in self.after}
+
+    def _scrub(self, position: float, run_id: str):
+        result = self.shelf.get(run_id)
+        if result is None:
+            return (
+                gr.skip(),
+                gr.skip(),
+                widgets.status("This run is no longer kept; run it again.", wrong=True),
+            )
+        kept = result.film[min(int(position), len(result.film) - 1)]
+        return *self._pane_sheets(kept, result), widgets.status(about(kept))
+
+    def _pane_sheets(self, kept: Kept, result: Result):
+        columns = widgets.pane_columns(len(kept.x), result.columns)
+        return [None if each is None else kept_sheet(each, columns) for each in (kept.x, kept.x0)]
+
+    def _cost_of(self, *values) -> str:
+        try:
+            return self._cost_text(Recipe.of(self.technique, **dict(zip(self.priced, values))))
+        except widgets.FRIENDLY as error:
+            return f"**{html.escape(str(error))}**"
+
+    def _cost_text(self, recipe: Recipe | None = None) -> str:
+        try:
+            return f"Cost: {self.studio.cost(recipe or Recipe.of(self.technique))}."
+        except widgets.FRIENDLY as error:
+            return f"**{html.escape(str(error))}**"
+
+
+def _same(value):
+    return value

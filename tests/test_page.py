@@ -1,0 +1,304 @@
+"""The page in a real browser: every tab's main path as a person walks it."""
+
+import contextlib
+import io
+import time
+
+import pytest
+from PIL import Image
+
+from diffusion_core import images
+from tests import page as the
+
+pytestmark = pytest.mark.browser
+sync_api = pytest.importorskip("playwright.sync_api")
+expect = sync_api.expect
+
+
+@pytest.fixture(scope="module")
+def server():
+    server = the.Server().start()
+    yield server
+    server.stop()
+    faults = [line for line in server.log if "Traceback" in line]
+    assert not faults, "".join(server.log)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=the.chromium(), args=the.CHROMIUM_ARGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser, server):
+    """A fresh visit that fails if a console shows an error or a request leaves this machine."""
+    context = browser.new_context(viewport={"width": 1280, "height": 1000}, accept_downloads=True)
+    context.set_default_timeout(30_000)
+    wrong: list[str] = []
+    context.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
+    context.on("weberror", lambda error: wrong.append(str(error.error)))
+    context.on("request", lambda request: wrong.append(request.url) if leaves(request.url) else None)
+    yield visit(context, server.url)
+    context.close()
+    assert not wrong, wrong
+
+
+def visit(context, url: str):
+    """A new page of the same visitor. (Leaving one that talks to its server is an error of Gradio's.)"""
+    page = context.new_page()
+    page.goto(url)
+    page.get_by_role("button", name="Run", exact=True).first.wait_for()
+    return page
+
+
+def leaves(url: str) -> bool:
+    return not url.startswith(("http://127.0.0.1:", "data:", "blob:"))
+
+
+def tab(page, name: str) -> None:
+    page.get_by_role("tab", name=name, exact=True).first.click()
+
+
+def seen(page, selector: str):
+    """The elements of a selector on the tab in view."""
+    return page.locator(selector).locator("visible=true")
+
+
+def field(page, elem_id: str):
+    """What one types into: the text or number field of a control."""
+    return page.locator(f'#{elem_id} :is(textarea, input[type="number"], input[type="text"])').first
+
+
+def run(page) -> None:
+    seen(page, ".run-button").first.click()
+
+
+def wait_done(page, seconds: float = 60) -> None:
+    expect(seen(page, ".status").first).to_contain_text("Done", timeout=1000 * seconds)
+
+
+def picture_in(page, elem_id: str) -> Image.Image:
+    """The picture that a component shows, fetched as the browser got it."""
+    locator = page.locator(f"#{elem_id} img")
+    locator.wait_for()
+    response = page.request.get(locator.get_attribute("src"))
+    assert response.ok
+    return Image.open(io.BytesIO(response.body())).convert("RGB")
+
+
+def download(page, name: str) -> bytes:
+    with page.expect_download() as waiting:
+        seen(page, f'a:has-text("{name}"), button:has-text("{name}")').first.click()
+    return open(waiting.value.path(), "rb").read()
+
+
+def shoot(page, name: str) -> None:
+    the.ARTEFACTS.mkdir(exist_ok=True)
+    page.screenshot(path=the.ARTEFACTS / f"{name}.png", full_page=True)
+
+
+def test_sampler_draws_downloads_and_comes_back_by_link_and_png(page, server):
+    tab(page, "MNIST sampler")
+    field(page, "mnist-sample-digits").fill("2026")
+    run(page)
+    wait_done(page)
+    shoot(page, "sampler")
+    shown = picture_in(page, "mnist-sample-result")
+    png = download(page, "PNG with recipe")
+    recipe = images.recipe_in(images.opened(png))
+    assert recipe["digits"] == "2026"
+    assert list(Image.open(io.BytesIO(png)).convert("RGB").getdata()) == list(shown.getdata())
+    gif = Image.open(io.BytesIO(download(page, "GIF")))
+    assert gif.format == "GIF" and gif.n_frames > 10
+
+    link = field(page, "mnist-sample-link").input_value()
+    assert link.startswith(server.url)
+    by_link = visit(page.context, link)
+    expect(field(by_link, "mnist-sample-digits")).to_have_value("2026", timeout=20_000)
+
+    by_png = visit(page.context, server.url)
+    by_png.locator('input[type="file"]').first.set_input_files(
+        {"name": "mine.png", "mimeType": "image/png", "buffer": png}
+    )
+    expect(field(by_png, "mnist-sample-digits")).to_have_value("2026", timeout=20_000)
+
+
+def test_stop_frees_the_run_and_keeps_the_settings(page):
+    tab(page, "MNIST sampler")
+    field(page, "mnist-sample-digits").fill("10x10")
+    field(page, "mnist-sample-steps").fill("300")
+    run(page)
+    expect(seen(page, ".status").first).to_contain_text("Step", timeout=30_000)
+    seen(page, ".stop-button").first.click()
+    expect(seen(page, ".status").first).to_contain_text("Stopped", timeout=20_000)
+    digits = field(page, "mnist-sample-digits")
+    expect(digits).to_have_value("10x10")
+    digits.fill("7")
+    field(page, "mnist-sample-steps").fill("5")
+    began = time.monotonic()
+    run(page)
+    wait_done(page, 30)
+    assert time.monotonic() - began < 20  # a run that went on would hold the engine for minutes
+
+
+def test_bad_digits_get_a_sentence_and_stay_on_the_page(page):
+    tab(page, "MNIST sampler")
+    digits = field(page, "mnist-sample-digits")
+    digits.fill("seven")
+    run(page)
+    expect(seen(page, ".status").first).to_contain_text("not a number I can draw")
+    expect(digits).to_have_value("seven")
+
+
+def test_a_foreign_png_gets_a_sentence(page):
+    buffer = io.BytesIO()
+    Image.new("RGB", (64, 64), "red").save(buffer, "PNG")
+    page.locator('input[type="file"]').first.set_input_files(
+        {"name": "other.png", "mimeType": "image/png", "buffer": buffer.getvalue()}
+    )
+    expect(page.get_by_text("carries no Darkroom recipe")).to_be_visible(timeout=20_000)
+
+
+def test_a_broken_link_gets_a_sentence(page, server):
+    other = visit(page.context, server.url + "/?recipe=nonsense")
+    expect(other.get_by_text("This link holds no recipe")).to_be_visible(timeout=20_000)
+
+
+def test_forward_noise_follows_the_slider_and_keeps_its_picture(page, server):
+    tab(page, "Forward noise")
+    shown = page.locator("#forward-noise-xt img")
+    before = shown.get_attribute("src")
+    slider = page.locator('#forward-noise-t input[type="range"]')
+    slider.focus()
+    slider.press("End")
+    expect(page.locator("#forward-noise-xt")).to_contain_text("t = 999")
+    expect(page.locator("#forward-noise-plot")).to_contain_text("dB")
+    assert shown.get_attribute("src") != before
+
+    photo = Image.effect_noise((30, 20), 90).resize((300, 200), Image.Resampling.BICUBIC).convert("RGB")
+    buffer = io.BytesIO()
+    photo.save(buffer, "JPEG", quality=95)
+    page.locator('.upload input[type="file"]').first.set_input_files(
+        {"name": "mine.jpg", "mimeType": "image/jpeg", "buffer": buffer.getvalue()}
+    )
+    field(page, "forward-noise-strip").fill("0, 100")
+    run(page)
+    wait_done(page)
+    shoot(page, "forward-noise")
+    recipe = images.recipe_in(images.opened(download(page, "PNG with recipe")))
+    assert (recipe["t"], recipe["strip"]) == (999, [0, 100])
+    kept = images.to_tensor(images.from_uri(recipe["picture"]))
+    wanted = images.to_tensor(images.squared(photo, 256))
+    assert float((kept - wanted).abs().mean()) < 0.02  # the JPEG's loss, no more
+    movie = Image.open(io.BytesIO(download(page, "GIF")))
+    assert movie.n_frames > 20
+
+    link = field(page, "forward-noise-link").input_value()
+    assert "#" in link  # it holds the picture, and is too long to be sent to a server
+    other = visit(page.context, link)
+    expect(field(other, "forward-noise-t")).to_have_value("999", timeout=20_000)
+    expect(field(other, "forward-noise-strip")).to_have_value("0, 100")
+
+
+def test_a_drawn_digit_is_denoised_and_survives(page):
+    tab(page, "MNIST denoiser")
+    tab(page, "Draw one")
+    run(page)
+    expect(seen(page, ".status").first).to_contain_text(
+        "There is no digit in this picture yet", timeout=20_000
+    )
+
+    canvas = page.locator("#mnist-denoise-sketch canvas").first
+    canvas.wait_for()
+    page.wait_for_timeout(1500)  # the brush is chosen a moment after the canvas is there
+    box = canvas.bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x - 40, y - 60)
+    page.mouse.down()
+    for dx, dy in ((40, -60), (-10, 70)):  # a seven
+        page.mouse.move(x + dx, y + dy, steps=10)
+    page.mouse.up()
+    page.wait_for_timeout(500)
+    run(page)
+    wait_done(page)
+    shoot(page, "denoiser")
+    assert page.locator("#mnist-denoise-pair img").count() == 2
+    assert page.locator("#mnist-denoise-rows img").count() == 21
+    recipe = images.recipe_in(images.opened(download(page, "PNG with recipe")))
+    ink = images.to_tensor(images.from_uri(recipe["picture"]), 0, 1)
+    assert ink.shape[-2:] == (28, 28) and 0.02 < float(ink.mean()) < 0.4
+    top, bottom = ink[..., 4:10, :].sum(), ink[..., 18:24, :].sum()
+    assert top > bottom  # the bar of the seven is above
+
+    tab(page, "MNIST sampler")
+    tab(page, "MNIST denoiser")
+    field(page, "mnist-denoise-sigma").fill("0.8")
+    run(page)
+    expect(page.locator("#mnist-denoise-pair")).to_contain_text("0.8", timeout=20_000)
+
+
+def test_pure_noise_gives_an_average(page):
+    tab(page, "MNIST denoiser")
+    tab(page, "Pure noise in")
+    run(page)
+    wait_done(page)
+    shoot(page, "pure-noise")
+    assert page.locator("#mnist-pure-noise-means img").count() >= 2
+
+
+def test_training_here_draws_and_stops(page):
+    tab(page, "Training")
+    run(page)
+    status = seen(page, ".status").first
+    expect(status).to_contain_text("to go", timeout=60_000)
+    shoot(page, "training")
+    seen(page, ".stop-button").first.click()
+    expect(status).to_contain_text("topped", timeout=20_000)
+    for name in ("Curves", "Snapshots", "Facts"):
+        tab(page, name)
+        page.wait_for_timeout(1000)
+        shoot(page, f"training-{name.lower()}")
+    expect(page.locator("#training-facts")).to_contain_text("flow-class")
+
+
+def test_scrubber_moves_through_the_run(page):
+    tab(page, "MNIST sampler")
+    run(page)
+    wait_done(page)
+    before = picture_in(page, "mnist-sample-xt")
+    slider = page.locator('#mnist-sample-scrubber input[type="range"]')
+    slider.focus()
+    slider.press("Home")
+    expect(seen(page, ".status").first).to_contain_text("Before step 1")
+    page.wait_for_timeout(500)
+    assert list(picture_in(page, "mnist-sample-xt").getdata()) != list(before.getdata())
+
+
+def test_two_visitors_do_not_see_each_other(browser, server, page):
+    with contextlib.closing(browser.new_context()) as stranger:
+        other = visit(stranger, server.url)
+        tab(other, "MNIST sampler")
+        tab(page, "MNIST sampler")
+        run(page)
+        wait_done(page)
+        assert page.locator("#mnist-sample-result img").count() == 1
+        assert other.locator("#mnist-sample-result img").count() == 0
+
+
+def test_keys_run_and_stop(page):
+    tab(page, "MNIST sampler")
+    page.keyboard.press("Control+Enter")
+    wait_done(page)
+
+
+def test_phone_has_no_sideways_scroll(page):
+    page.set_viewport_size({"width": 390, "height": 844})
+    for name in ("Forward noise", "MNIST denoiser", "MNIST sampler", "Training"):
+        tab(page, name)
+        page.wait_for_timeout(500)
+        wide = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+        shoot(page, f"phone-{name.lower().replace(' ', '-')}")
+        assert wide <= 0, f"{name} is {wide} px too wide"
