@@ -108,7 +108,7 @@ def made(name: str, root: Path = zoo.FOLDER) -> tuple[str, ...]:
             quality(name, about, root),
         )
     except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
-        path = root / name / "model.json"
+        path = zoo.told(root / name / "model.json")
         raise zoo.CheckpointError(f"{path} does not say how {name} was made ({error!r}).") from error
 
 

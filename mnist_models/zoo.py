@@ -72,7 +72,7 @@ def facts(name: str, root: Path = FOLDER) -> dict:
     except FileNotFoundError:
         raise CheckpointError(_missing(name, path)) from None
     except (OSError, TypeError, ValueError) as error:
-        raise CheckpointError(f"{_told(path)} cannot be read ({error}). {_again(name)}") from error
+        raise CheckpointError(f"{told(path)} cannot be read ({error}). {_again(name)}") from error
 
 
 def curve(name: str, root: Path = FOLDER) -> list[dict]:
@@ -101,7 +101,7 @@ def load(name: str, epoch: int | None = None, root: Path = FOLDER) -> UNet:
     try:
         net = UNet(UNetConfig(**about["network"]))
     except (KeyError, TypeError, ValueError) as error:
-        path = _told(root / name / "model.json")
+        path = told(root / name / "model.json")
         raise CheckpointError(f"{path} is not of this UNet. {_again(name)}") from error
     load_tensors(net, root / name, f"epoch-{epoch or kept[-1]:02d}", name)
     return net.eval().requires_grad_(False)
@@ -117,17 +117,17 @@ def load_tensors(net: nn.Module, folder: Path, stem: str, name: str) -> None:
         try:
             state |= load_file(path)
         except (SafetensorError, OSError) as error:
-            raise CheckpointError(f"{_told(path)} is damaged ({error}). {_again(name)}") from error
+            raise CheckpointError(f"{told(path)} is damaged ({error}). {_again(name)}") from error
     wanted = {k for k, v in net.state_dict().items() if v.is_floating_point()}
     if set(state) != wanted:
         lacking = sorted(wanted - set(state))[:1] or sorted(set(state) - wanted)[:1]
-        at = f"{_told(folder / stem)} does not fit the network at {lacking[0]}"
+        at = f"{told(folder / stem)} does not fit the network at {lacking[0]}"
         raise CheckpointError(f"{at}. {_again(name)}")
     try:
         with torch.no_grad():
             net.load_state_dict({k: v.float() for k, v in state.items()}, strict=False)
     except RuntimeError as error:
-        raise CheckpointError(f"{_told(folder / stem)} does not fit the network. {_again(name)}") from error
+        raise CheckpointError(f"{told(folder / stem)} does not fit the network. {_again(name)}") from error
 
 
 def _parts(folder: Path, stem: str) -> list[Path]:
@@ -136,10 +136,10 @@ def _parts(folder: Path, stem: str) -> list[Path]:
 
 
 def _missing(name: str, path: Path) -> str:
-    return f"{_told(path)} is missing. {_again(name)}"
+    return f"{told(path)} is missing. {_again(name)}"
 
 
-def _told(path: Path) -> str:
+def told(path: Path) -> str:
     """A path as visitors may see it: inside the repository, or its last parts; never the server's folders."""
     repository = FOLDER.parent.parent
     return str(path.relative_to(repository) if path.is_relative_to(repository) else Path(*path.parts[-2:]))

@@ -48,5 +48,5 @@ def _page(studio: Studio, technique: str, tabs: gr.Tabs) -> None:
             more.render()
         with gr.Column(scale=5, min_width=320):
             bench.panes()
-            bench.results()
+            bench.results(height=260 if technique == "mnist-sample" else 460)
     bench.wire()

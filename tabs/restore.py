@@ -40,6 +40,8 @@ def wire(demo: gr.Blocks, tabs: gr.Tabs, tab_of: dict[str, str], open_png: gr.Up
             return {tabs: gr.skip()}
 
     quiet = {"show_progress": "hidden", "api_visibility": "private"}  # in the queue: toasts need it
+    costs = [bench.cost for bench in benches]  # by now the networks may be warm, and the seconds known
+    demo.load(lambda: [bench.cost_text() for bench in benches], None, costs, **quiet)
     demo.load(lambda text: text, word, word, js=READ_LINK, **quiet).then(
         from_link, word, [tabs, *controls], **quiet
     )

@@ -61,7 +61,7 @@ class Bench:
 
     def buttons(self, hint: str = "Ctrl+Enter runs, Esc stops.") -> None:
         """The cost line, Run, Stop and the status line; under the controls."""
-        self.cost = gr.Markdown(self._cost_text(), elem_classes="cost")
+        self.cost = gr.Markdown(self.cost_text(), elem_classes="cost")
         with gr.Row():
             self.run_button = gr.Button("Run", variant="primary", min_width=120, elem_classes="run-button")
             self.stop_button = gr.Button("Stop", min_width=120, interactive=False, elem_classes="stop-button")
@@ -230,11 +230,11 @@ class Bench:
 
     def _cost_of(self, *values) -> str:
         try:
-            return self._cost_text(Recipe.of(self.technique, **dict(zip(self.priced, values))))
+            return self.cost_text(Recipe.of(self.technique, **dict(zip(self.priced, values))))
         except widgets.FRIENDLY as error:
             return f"**{html.escape(str(error))}**"
 
-    def _cost_text(self, recipe: Recipe | None = None) -> str:
+    def cost_text(self, recipe: Recipe | None = None) -> str:
         try:
             return f"Cost: {self.studio.cost(recipe or Recipe.of(self.technique))}."
         except widgets.FRIENDLY as error:
