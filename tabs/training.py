@@ -53,13 +53,12 @@ PLOT_SECONDS = 0.15  # a plot that gets points and axes at once would draw its o
 COMPARED = ("model", "conditioning", "gamma", "steps", "seed")
 TABLE_CSS = """
 .facts { overflow-x: auto; margin-top: 1em; }
-.facts table { border-collapse: collapse; font-size: .9em; border: 0; width: 100%; }
+.facts table { border-collapse: collapse; font-size: .9em; border: 0; width: 100%; min-width: 860px; }
 .facts th, .facts td { text-align: left; vertical-align: top; padding: .5em .9em .5em 0; border: 0; }
 .facts th { white-space: nowrap; color: var(--body-text-color-subdued); font-weight: 600; }
 .facts tr { border: 0; border-bottom: 1px solid var(--border-color-primary); }
-.facts td { white-space: nowrap; }
-.facts td:first-child { font-weight: 600; }
-.facts td:last-child { white-space: normal; min-width: 16em; }
+.facts td:first-child { font-weight: 600; white-space: nowrap; }
+.facts td:last-child { min-width: 15em; }
 """
 
 
