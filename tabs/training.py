@@ -157,7 +157,7 @@ def _both_page(studio: Studio, root: Path) -> None:
         with gr.Column(scale=2, min_width=300):
             controls = {name: widgets.control(field_of("mnist-sample", name)) for name in COMPARED}
             first = Recipe.of("mnist-sample")
-            cost = gr.Markdown(f"Cost: {cost_of_both(studio, first)}.", elem_classes="cost")
+            cost = gr.Markdown(widgets.cost_line(lambda: cost_of_both(studio, first)), elem_classes="cost")
             with gr.Row():
                 run_button = gr.Button("Run", variant="primary", elem_classes="run-button")
                 stop_button = gr.Button("Stop", interactive=False, elem_classes="stop-button")
@@ -171,11 +171,8 @@ def _both_page(studio: Studio, root: Path) -> None:
     def recipe_of(values) -> Recipe:
         return Recipe.of("mnist-sample", digits="0-9", **dict(zip(controls, values)))
 
-    def cost_of(*values):
-        try:
-            return f"Cost: {cost_of_both(studio, recipe_of(values))}."
-        except widgets.FRIENDLY as error:
-            return f"**{html.escape(str(error))}**"
+    def cost_of(*values) -> str:
+        return widgets.cost_line(lambda: cost_of_both(studio, recipe_of(values)))
 
     def run(request: gr.Request, *values):
         with stops.running(request.session_hash) as stop:

@@ -1,7 +1,6 @@
 """Train it here: the controls of a short run, its loss and its drawings as they come."""
 
 import contextlib
-import html
 import time
 from collections.abc import Sequence
 
@@ -49,7 +48,9 @@ def page(workshop: Workshop) -> None:
     with gr.Row():
         with gr.Column(scale=2, min_width=300):
             controls = {name: control(field) for name, field in fields.items() if name not in FURTHER}
-            cost = gr.Markdown(f"Cost: {workshop.cost(live.Settings.of())}.", elem_classes="cost")
+            cost = gr.Markdown(
+                widgets.cost_line(lambda: workshop.cost(live.Settings.of())), elem_classes="cost"
+            )
             with gr.Row():
                 run_button = gr.Button("Run", variant="primary", elem_classes="run-button")
                 stop_button = gr.Button("Stop", interactive=False, elem_classes="stop-button")
@@ -81,10 +82,7 @@ def page(workshop: Workshop) -> None:
         return live.Settings.of(**dict(zip(controls, values)))
 
     def cost_of(*values) -> str:
-        try:
-            return f"Cost: {workshop.cost(settings_of(values))}."
-        except widgets.FRIENDLY as error:
-            return f"**{html.escape(str(error))}**"
+        return widgets.cost_line(lambda: workshop.cost(settings_of(values)))
 
     def run(request: gr.Request, *values):
         with stops.running(request.session_hash) as stop:

@@ -144,6 +144,14 @@ def done(result: Result) -> str:
     return status(f"Done in {seconds}. Seed {result.recipe.values.get('seed', '-')}.", 1.0)
 
 
+def cost_line(cost: Callable[[], object]) -> str:
+    """The line above Run, as Markdown: what `cost()` says, or in bold what is wrong with the settings."""
+    try:
+        return f"Cost: {cost()}."
+    except FRIENDLY as error:
+        return f"**{html.escape(str(error))}**"
+
+
 class Stops:
     """The Stop button of one page for all its visitors: session -> what runs there.
 

@@ -4,7 +4,6 @@ A tab makes its controls, a Bench does the rest. Results wait on the server's sh
 the scrubber and the downloads of a page can reach them; a page holds no more than that id.
 """
 
-import html
 import time
 from collections.abc import Callable, Sequence
 
@@ -229,16 +228,12 @@ class Bench:
         return [None if each is None else kept_sheet(each, columns) for each in (kept.x, kept.x0)]
 
     def _cost_of(self, *values) -> str:
-        try:
-            return self.cost_text(Recipe.of(self.technique, **dict(zip(self.priced, values))))
-        except widgets.FRIENDLY as error:
-            return f"**{html.escape(str(error))}**"
+        named = dict(zip(self.priced, values))
+        return widgets.cost_line(lambda: self.studio.cost(Recipe.of(self.technique, **named)))
 
-    def cost_text(self, recipe: Recipe | None = None) -> str:
-        try:
-            return f"Cost: {self.studio.cost(recipe or Recipe.of(self.technique))}."
-        except widgets.FRIENDLY as error:
-            return f"**{html.escape(str(error))}**"
+    def cost_text(self) -> str:
+        """The cost of the settings that the page opens with."""
+        return widgets.cost_line(lambda: self.studio.cost(Recipe.of(self.technique)))
 
 
 def _same(value):
