@@ -33,7 +33,10 @@ KEPT_STEPS = 24  # how many steps of a run are kept for the scrubber and the fil
 
 
 class Frame(NamedTuple):
-    """A run under way: x [B,C,H,W] before evaluation `index` of `of`, the last x0^, seconds to go."""
+    """A run under way: x [B,C,H,W] before evaluation `index` of `of`, the last x0^, seconds to go.
+
+    low, high and columns say how it is shown, as in a Plan.
+    """
 
     index: int
     of: int
@@ -41,6 +44,9 @@ class Frame(NamedTuple):
     x: Tensor
     x0: Tensor | None
     eta: float | None
+    low: float
+    high: float
+    columns: int
 
 
 class Kept(NamedTuple):
@@ -178,7 +184,8 @@ class Studio:
         try:
             for step in run:
                 x, x0 = guard.preview(step.x), guard.preview(step.x0)
-                yield Frame(step.index, step.of, step.level, x, x0, _eta(step, began))
+                shown = (plan.low, plan.high, plan.columns)
+                yield Frame(step.index, step.of, step.level, x, x0, _eta(step, began), *shown)
             pictures, withheld = guard.check(run.result())
         finally:
             run.cancel()

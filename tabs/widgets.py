@@ -116,11 +116,9 @@ def pane_columns(count: int, columns: int) -> int:
     return (count + 1) // 2 if count == columns and count > 5 else columns
 
 
-def frame_grids(
-    frame: Frame, low: float, high: float, columns: int
-) -> tuple[Image.Image, Image.Image | None]:
+def frame_grids(frame: Frame) -> tuple[Image.Image, Image.Image | None]:
     """x_t and x0^ of a frame as sheets; x_t in the wider range that noise needs."""
-    columns = pane_columns(len(frame.x), columns)
+    low, high, columns = frame.low, frame.high, pane_columns(len(frame.x), frame.columns)
     zoom = zoom_for(columns, frame.x.shape[-1])
     x_t = images.grid(frame.x, columns, *images.noisy_range(low, high, frame.level.sigma), zoom=zoom)
     x0 = None if frame.x0 is None else images.grid(frame.x0, columns, low, high, zoom=zoom)

@@ -171,17 +171,17 @@ class Bench:
                 yield {self.status: widgets.ended_by(error), self.stop_button: gr.update(interactive=False)}
 
     def _developing(self, recipe: Recipe, request: gr.Request, stop: Stop):
-        plan, last = self.studio.plan(recipe), 0.0
+        last = 0.0
         yield {self.status: widgets.status("Starting…", 0.0), self.stop_button: gr.update(interactive=True)}
         for event in self.studio.run(recipe, request.session_hash, stop):
             if isinstance(event, Result):
                 yield self._finished(event, request)
             elif hasattr(self, "x_t") and time.monotonic() - last >= widgets.PREVIEW_SECONDS:
                 last = time.monotonic()
-                yield self._live(event, plan)
+                yield self._live(event)
 
-    def _live(self, frame: Frame, plan) -> dict:
-        x_t, x0 = widgets.frame_grids(frame, plan.low, plan.high, plan.columns)
+    def _live(self, frame: Frame) -> dict:
+        x_t, x0 = widgets.frame_grids(frame)
         changes = {self.status: widgets.status_of(frame), self.x_t: x_t}
         return changes if x0 is None else changes | {self.x0: x0}
 
