@@ -22,8 +22,8 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor
 
+from diffusion_core.training import Progress, Statistics, averaged, generator, recover, save_state
 from mnist_models import data, zoo
-from mnist_models.ema import averaged
 from mnist_models.objectives import OBJECTIVES, one_hot
 from mnist_models.unet import UNet, UNetConfig
 
@@ -55,30 +55,8 @@ PRESETS = {
 }
 
 
-class Progress:
-    """What accelerate keeps for us beside the weights: steps done, seconds spent, the latest losses."""
-
-    def __init__(self):
-        self.step, self.seconds, self.losses = 0, 0.0, []
-
-    def state_dict(self) -> dict:
-        return dict(vars(self))
-
-    def load_state_dict(self, state: dict) -> None:
-        vars(self).update(state)
-
-
 def learning_rate(preset: Preset, epoch: int) -> float:
     return preset.lr * preset.decay ** (epoch / preset.epochs)
-
-
-def generator(seed: int, step: int, process: int, device: torch.device) -> torch.Generator:
-    """The noise of one step on one process: the same after a resume as without one.
-
-    The seed is mixed into the low 32 bits, for a CPU generator looks at no others.
-    """
-    mixed = (seed * 0x9E3779B1 & 0xFFFFFFFF) ^ ((step << 8) + process)
-    return torch.Generator(device).manual_seed(mixed)
 
 
 def step_loss(model, preset: Preset, x0: Tensor, labels: Tensor, rng: torch.Generator) -> Tensor:
@@ -172,56 +150,6 @@ def train(preset: Preset, args: argparse.Namespace) -> None:
     if accelerator.is_main_process:
         stats.copy(Path(args.out) / args.name / "stats.jsonl")
         zoo.describe(Path(args.out) / args.name, made_by(preset, args, progress, accelerator))
-
-
-def save_state(accelerator: Accelerator, state: Path) -> None:
-    """Write beside, then swap, so that a run killed while saving still has the state before."""
-    fresh, old = state.with_name("state-new"), state.with_name("state-old")
-    accelerator.save_state(str(fresh))
-    if accelerator.is_main_process:
-        if old.exists():
-            _remove(old)
-        if state.exists():
-            state.rename(old)
-        fresh.rename(state)
-        if old.exists():
-            _remove(old)
-    accelerator.wait_for_everyone()
-
-
-def recover(state: Path) -> None:
-    """If a run was killed between the renames of save_state, the state before lies aside: take it back."""
-    old = state.with_name("state-old")
-    if old.exists() and not state.exists():
-        old.rename(state)
-
-
-def _remove(folder: Path) -> None:
-    for path in folder.iterdir():
-        path.unlink()
-    folder.rmdir()
-
-
-class Statistics:
-    """JSON lines; lines later than the step a run resumes from are dropped."""
-
-    def __init__(self, path: Path, step: int, active: bool):
-        self.path, self.active = path, active
-        if active:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            lines = path.read_text().splitlines() if path.exists() else []
-            kept = [line for line in lines if json.loads(line)["step"] <= step]
-            path.write_text("".join(line + "\n" for line in kept))
-
-    def write(self, line: dict) -> None:
-        if self.active:
-            with self.path.open("a") as file:
-                file.write(json.dumps(line) + "\n")
-            print(json.dumps(line), flush=True)
-
-    def copy(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(self.path.read_text())
 
 
 def made_by(preset: Preset, args, progress: Progress, accelerator: Accelerator) -> dict:
