@@ -47,6 +47,7 @@ class Plan:
     gamma: float = 4.0
     steps: int = 30
     few: int = 10
+    painted: int = 3000  # scenes that train the classifier of styles
 
 
 class Evaluation:
@@ -96,7 +97,7 @@ class Evaluation:
 
     def styles(self, rng: Random) -> dict:
         """Does "a mosaic of a dog" look like a mosaic?"""
-        reader, own = style_classifier(self.core, self.painter)
+        reader, own = style_classifier(self.core, self.painter, self.plan.painted)
         styles = [1 + k % (len(STYLES) - 1) for k in range(self.plan.styled)]
         things = [article(self.album.emoji[rng.choice(self.core.cast)].name) for _ in styles]
         prompts = [f"{article(STYLES[k])} of {thing}" for k, thing in zip(styles, things)]

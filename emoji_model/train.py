@@ -30,7 +30,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from diffusion_core import images
 from diffusion_core.training import Progress, Statistics, averaged, generator, recover, save_state
-from emoji_model import cascade, progress
+from emoji_model import cascade, progress, words
 from emoji_model.captions import MIXES, Cast, Scene
 from emoji_model.data import Album, DataError
 from emoji_model.objective import Objective
@@ -47,6 +47,7 @@ class Captions(Dataset):
     def __init__(self, album: Album, plan: "Plan", tokenizer, process: int):
         self.plan, self.tokenizer, self.process = plan, tokenizer, process
         self.casts = {phase.mix: Cast(album.emoji, MIXES[phase.mix]) for phase in plan.phases}
+        self.widest = max(self.casts.values(), key=lambda cast: len(cast.cast))
 
     def __len__(self) -> int:
         return self.plan.steps
@@ -198,7 +199,7 @@ def train(args: argparse.Namespace) -> None:
             save_state(accelerator, state)
             saved = time.perf_counter()
             if lead:
-                export(args, plan, done, ema.module, tokenizer, accelerator, stats)
+                export(args, plan, done, ema.module, captions, accelerator, stats)
         if last:
             break
 
@@ -232,10 +233,11 @@ class Watch:
         return {"gap": gap}
 
 
-def export(args, plan, done, ema, tokenizer, accelerator, stats) -> None:
+def export(args, plan, done, ema, captions: Captions, accelerator, stats) -> None:
     """The folder that diffusers opens, and model.json beside it."""
     folder = Path(args.out) / cascade.FOLDERS[args.stage]
-    cascade.save(args.stage, ema, tokenizer, folder)
+    cascade.save(args.stage, ema, captions.tokenizer, folder)
+    words.write(captions.widest, folder)
     gpu = accelerator.device.type == "cuda"
     model = {
         "name": cascade.FOLDERS[args.stage],

@@ -71,9 +71,15 @@ def test_signs_and_core():
 
 @pytest.mark.parametrize(
     ("name", "one", "many"),
-    [("dog", "a dog", "dogs"), ("ant", "an ant", "ants"), ("box", "a box", "boxes"), ("fly", "a fly", "flies"),
-     ("grapes", "grapes", "grapes"), ("octopus", "an octopus", "octopus")],
-)  # fmt: skip
+    [
+        ("dog", "a dog", "dogs"),
+        ("ant", "an ant", "ants"),
+        ("box", "a box", "boxes"),
+        ("fly", "a fly", "flies"),
+        ("grapes", "grapes", "grapes"),
+        ("octopus", "an octopus", "octopus"),
+    ],
+)
 def test_articles_and_plurals(name, one, many):
     assert (article(name), plural(name)) == (one, many)
 
@@ -137,7 +143,7 @@ def test_missing_and_damaged_data_get_a_sentence(tmp_path, monkeypatch):
         Album(tmp_path)
     emoji_shapes.build(tmp_path)
     (tmp_path / "emoji_u1f600.png").write_bytes(b"no picture")
-    with pytest.raises(DataError, match="1f600.*damaged"):
+    with pytest.raises(DataError, match=r"1f600.*damaged"):
         Album(tmp_path).atlas(32)
     (tmp_path / "noto-emoji-256.zip").write_bytes(b"no archive")
     with pytest.raises(DataError, match="fetch it anew"):

@@ -1,0 +1,186 @@
+"""Training the cascade on drawn shapes, in small: the loss falls, resuming continues, diffusers opens it."""
+
+import json
+import math
+
+import pytest
+import torch
+from accelerate.state import AcceleratorState
+from diffusers import IFPipeline, IFSuperResolutionPipeline
+
+from emoji_model import cascade, evaluate, plan, progress, train
+from emoji_model.cascade import tokens
+from emoji_model.objective import Objective
+from tests import emoji_shapes
+
+NARROW = dict(block_out_channels=(8, 16, 16, 16), attention_head_dim=8)
+NARROW_2 = dict(block_out_channels=(8, 8, 16, 16, 16), attention_head_dim=8)
+
+
+@pytest.fixture(scope="module")
+def shapes(tmp_path_factory):
+    return emoji_shapes.build(tmp_path_factory.mktemp("shapes"))
+
+
+@pytest.fixture
+def narrow(monkeypatch):
+    monkeypatch.setattr(cascade, "STAGE_1", cascade.STAGE_1 | NARROW)
+    monkeypatch.setattr(cascade, "STAGE_2", cascade.STAGE_2 | NARROW_2)
+
+
+@pytest.fixture(autouse=True)
+def anew(monkeypatch):
+    """accelerate keeps one state per process; and so few steps need a short ramp."""
+    monkeypatch.setattr(plan, "RAMP", 10)
+    monkeypatch.setattr(progress, "PROMPTS", progress.PROMPTS[:2])
+    AcceleratorState._reset_state(reset_partial_state=True)
+    yield
+    AcceleratorState._reset_state(reset_partial_state=True)
+
+
+def run(stage, shapes, folder, *more):
+    places = ["--data", shapes, "--out", folder / "out", "--runs", folder / "runs", "--cpu", "--sheet", 10**9]
+    train.main([stage, *map(str, places), "--text", str(folder / "out" / "emoji-64"), *more])
+    lines = (folder / "runs" / stage / "stats.jsonl").read_text().splitlines()
+    return [line for line in map(json.loads, lines) if "error" in line]
+
+
+SHORT = ("--batch", "8", "--warm-up", "3", "--report", "10", "--lr", "2e-3")
+
+
+def test_both_stages_learn_and_open_in_diffusers(narrow, shapes, tmp_path):
+    stats = run("stage1", shapes, tmp_path, *SHORT, "--phases", "32:480:core 64:80:core")
+    assert stats[-2]["error"] < 0.6 * stats[0]["error"]
+    assert [line["size"] for line in stats] == [32] * 6 + [64]
+    assert list((tmp_path / "runs" / "stage1").glob("sheet-*.png"))
+    stats = run("stage2", shapes, tmp_path, *SHORT, "--phases", "32:320:full")
+    assert stats[-1]["error"] < 0.9 * stats[0]["error"]
+
+    first = IFPipeline.from_pretrained(tmp_path / "out" / "emoji-64", torch_dtype=torch.float32)
+    second = IFSuperResolutionPipeline.from_pretrained(
+        tmp_path / "out" / "emoji-256", torch_dtype=torch.float32
+    )
+    for pipeline in (first, second):
+        pipeline.set_progress_bar_config(disable=True)
+    small = first("a dog", num_inference_steps=2, output_type="pt", clean_caption=False).images
+    assert small.shape == (1, 3, 64, 64)
+    large = second("a dog", image=small, num_inference_steps=1, output_type="pt", clean_caption=False).images
+    assert large.shape == (1, 3, 256, 256)
+    made = json.loads((tmp_path / "out" / "emoji-64" / "model.json").read_text())["made"]
+    assert made["samples"] == 560 and made["warm_up"]["batches"] == 3
+    assert all(path.stat().st_size < 10_000_000 for path in (tmp_path / "out").glob("**/*"))
+
+
+def test_a_resumed_run_ends_where_one_in_one_go_does(narrow, shapes, tmp_path):
+    options = (*SHORT, "--float32", "--phases", "32:160:core")
+    whole = run("stage1", shapes, tmp_path / "whole", *options)
+    halted = run("stage1", shapes, tmp_path / "parts", *options, "--minutes", "0")
+    assert halted == [] or halted[-1]["step"] < 20
+    again = run("stage1", shapes, tmp_path / "parts", *options)
+    assert [line["error"] for line in again][-1] == pytest.approx(whole[-1]["error"], rel=1e-3)
+    weights = [cascade.load("stage1", tmp_path / name / "out" / "emoji-64")[0] for name in ("whole", "parts")]
+    for one, other in zip(*(stage.state_dict().values() for stage in weights)):
+        torch.testing.assert_close(one, other, atol=2e-3, rtol=1e-2)
+
+
+def test_dry_run_says_the_plan_and_does_nothing(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    train.main(["stage1", "--preset", "gpu", "--dry-run"])
+    said = json.loads(capsys.readouterr().out)
+    assert said["batch"] == 512 and sum(phase["samples"] for phase in said["phases"]) >= 10_000_000
+    assert not list(tmp_path.iterdir())
+
+
+def test_missing_data_and_unknown_mixes_get_a_sentence(tmp_path):
+    with pytest.raises(SystemExit, match="no folder"):
+        train.main(["stage1", "--data", str(tmp_path / "none"), "--runs", str(tmp_path), "--cpu"])
+    with pytest.raises(SystemExit):
+        train.main(["stage1", "--phases", "32:100:nonsense"])
+
+
+def test_the_rate_ramps_up_and_falls_to_nothing():
+    phases = tuple(map(plan.Phase.parsed, ("32:16000:core", "64:16000:core")))
+    made = plan.Plan(phases, batch=16, processes=1, seed=0)
+    rates = [made.rate(step) for step in range(made.steps)]
+    assert rates[0] <= 1 / plan.RAMP and max(rates) > 0.95 and rates[-1] < 1e-3
+    assert rates[plan.RAMP :] == sorted(rates[plan.RAMP :], reverse=True)
+    assert rates[1000] == pytest.approx((1 + math.cos(math.pi * 0.2)) / 2, abs=0.01)  # a fifth of the pixels
+    assert [made.phase(step).size for step in (0, 999, 1000, 1999)] == [32, 32, 64, 64]
+
+
+# the objective
+
+
+def test_the_schedule_is_that_of_the_saved_scheduler():
+    ours, theirs = Objective(), cascade.scheduler("stage1")
+    torch.testing.assert_close(ours.abar, theirs.alphas_cumprod, rtol=2e-4, atol=1e-7)
+    torch.testing.assert_close(ours.beta, theirs.betas, rtol=2e-4, atol=1e-7)
+
+
+def test_the_variational_term_is_a_divergence():
+    """Zero for the posterior itself, positive else; equal to torch's own KL."""
+    objective, rng = Objective(), torch.Generator().manual_seed(0)
+    t = torch.tensor([1, 10, 300, 900])
+    eps = torch.randn(4, 3, 8, 8, generator=rng)
+    posterior = torch.full_like(eps, -1.0)  # f = 0: log beta tilde
+    assert objective.vlb(eps, eps, posterior, t).abs().max() < 1e-5
+    predicted, raw = eps + 0.3, torch.full_like(eps, 0.2)
+    ours = objective.vlb(eps, predicted, raw, t)
+    x0 = torch.randn(eps.shape, generator=rng)
+    x_t = objective.noised(x0, t, eps)
+    a = objective.abar[t].view(-1, 1, 1, 1)
+    guess = (x_t - (1 - a).sqrt() * predicted) / a.sqrt()
+    share, beta, low = (
+        part[t].view(-1, 1, 1, 1) for part in (objective.x0_share, objective.beta, objective.beta_tilde)
+    )
+    wide = (0.6 * beta.log() + 0.4 * low.log()).exp()
+    normal = torch.distributions.Normal
+    kl = torch.distributions.kl_divergence(normal(share * x0, low.sqrt()), normal(share * guess, wide.sqrt()))
+    torch.testing.assert_close(ours, kl.mean((1, 2, 3)) / math.log(2), rtol=1e-2, atol=1e-4)
+
+
+def test_the_variance_term_does_not_move_the_mean():
+    objective = Objective()
+    eps, predicted = torch.randn(2, 3, 4, 4), torch.randn(2, 3, 4, 4, requires_grad=True)
+    raw, t = torch.zeros(2, 3, 4, 4, requires_grad=True), torch.tensor([100, 900])
+    loss, errors = objective.loss(eps, predicted, raw, t)
+    loss.backward()
+    expected = objective.weight[t].view(-1, 1, 1, 1) * 2 * (predicted.detach() - eps) / 48 / 2
+    torch.testing.assert_close(predicted.grad, expected)
+    assert raw.grad.abs().sum() > 0
+    torch.testing.assert_close(errors, (predicted.detach() - eps).square().mean((1, 2, 3)))
+
+
+# the text
+
+
+def test_tokens_are_those_of_diffusers(narrow, shapes, tmp_path):
+    captions = ["a dog next to a cat", "STAR", "", "a dog " * 60]
+    tokenizer = cascade.tokenizer(captions)
+    ids, mask = tokens(tokenizer, captions)
+    assert ids.shape == mask.shape == (4, 77) and mask[3].all() and mask[2].sum() == 1
+    assert (ids != tokenizer.unk_token_id).all()
+
+
+def test_padding_is_masked_and_carries_the_caption(narrow):
+    """What stands in the padding changes nothing; the padded positions differ between captions."""
+    tokenizer = cascade.tokenizer(["a dog", "a cat"])
+    stage = cascade.Stage(cascade.unet("stage1"), cascade.text_encoder(len(tokenizer))).eval()
+    ids, mask = tokens(tokenizer, ["a dog", "a cat"])
+    with torch.no_grad():
+        read = stage.read(ids, mask)
+        other = stage.read(torch.where(mask.bool(), ids, 5), mask)
+    real = mask.bool()
+    torch.testing.assert_close(read[real], other[real], atol=1e-5, rtol=0)
+    assert (read[0, 40] - read[1, 40]).abs().max() > 1e-4
+
+
+# the measures
+
+
+def test_measures_run_and_add_up(narrow, shapes, tmp_path):
+    run("stage1", shapes, tmp_path, *SHORT, "--phases", "32:80:core")
+    small = evaluate.Plan(names=6, styled=5, pairs=3, steps=2, few=2, painted=600)
+    said = evaluate.Evaluation(tmp_path / "out", str(shapes), small).measured()
+    assert 0 <= said["top1"] <= said["top5"] <= 1 and "upscale_psnr" not in said
+    assert said["style_reader"] > 0.7

@@ -1,0 +1,53 @@
+"""The list of what the built-in model knows."""
+
+import pytest
+
+from emoji_model.captions import MIXES, Cast
+from emoji_model.data import Emoji
+from emoji_model.words import Words, write
+
+
+@pytest.fixture(scope="module")
+def words(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("words")
+    named = {
+        "dog": ("pet", "animal"),
+        "cat": ("pet", "whiskers"),
+        "rocket": ("space",),
+        "hot dog": ("sausage",),
+    }
+    emoji = [Emoji(str(k), name, more) for k, (name, more) in enumerate(named.items())]
+    write(Cast(emoji, MIXES["core"]), folder)
+    return Words.read(folder)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [("dog", ["dog", "hot dog"]), ("pet", ["cat", "dog"]), ("ro", ["rocket"]), ("dog saus", ["hot dog"]),
+     ("zebra", []), ("", ["cat", "dog", "hot dog", "rocket"])],
+)  # fmt: skip
+def test_search(words, text, found):
+    assert words.search(text) == found
+
+
+def test_known_prompts_raise_no_notice(words):
+    for prompt in (
+        "a dog",
+        "Two Dogs next to a rocket ship",
+        "an oil painting of a cat on a blue background",
+        "",
+    ):
+        assert words.notice(prompt) == ""
+
+
+def test_unknown_words_are_named_with_their_neighbours(words):
+    assert words.unknown("a rockett above a zebra") == {"rockett": ["rocket"], "zebra": []}
+    assert words.notice("a zebra") == (
+        "The built-in model has never met “zebra”. Its list says what it knows."
+    )
+
+
+def test_no_list_is_no_error(tmp_path):
+    assert Words.read(tmp_path) is None
+    (tmp_path / "words.json").write_text("{")
+    assert Words.read(tmp_path) is None
