@@ -12,20 +12,16 @@ On a machine that others use too, `--threads 1 --cpu` counts processor seconds, 
 """
 
 import argparse
-import json
-import os
-import platform
-import statistics
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from benchmarks import common
+from benchmarks.common import measured, ratio
 from diffusion_core.levels import evenly, linear_alphas_cumprod
-from diffusion_core.networks import best_dtype
 from diffusion_core.recipes import Recipe
 from diffusion_core.sampling import Rng
 from diffusion_core.studio import Studio
@@ -108,22 +104,6 @@ def together(studio: Studio, wanted: list[Recipe]) -> None:
         visitor.join()
 
 
-def measured(arms: dict[str, Callable[[], object]], how: argparse.Namespace) -> dict[str, list[float]]:
-    """Seconds of each arm in each repeat; the arms take turns."""
-    clock = time.process_time if how.cpu else time.perf_counter
-    taken = {name: [] for name in arms}
-    for _ in range(how.repeats):
-        for name, arm in arms.items():
-            began = clock()
-            arm()
-            taken[name].append(clock() - began)
-    return taken
-
-
-def ratio(taken: dict[str, list[float]], ours: str, theirs: str) -> float:
-    return statistics.median(a / b for a, b in zip(taken[ours], taken[theirs]))
-
-
 def one_model(model: str, how: argparse.Namespace, ours: Studio, ours32: Studio) -> dict:
     """Ten digits: theirs, ours, and ours in float32."""
     steps, root = steps_of(how)[model], how.root
@@ -174,13 +154,10 @@ def benchmark(how: argparse.Namespace) -> dict:
         studio.engine.close()
     figures = {name: value for part in parts for name, value in part.items() if name != "seconds"}
     return {
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores, torch {torch.__version__}",
-        "threads": torch.get_num_threads(),
-        "precision": str(best_dtype()).removeprefix("torch."),
+        **common.surroundings(how),
         "pictures": len(DIGITS),
         "gamma": GAMMA,
         "steps": steps_of(how),
-        "clock": "processor seconds" if how.cpu else "seconds",
         **figures,
         "goals_met": {name: figures[name] <= goal for name, goal in GOALS.items()},
         "seconds": {arm: taken for part in parts for arm, taken in part["seconds"].items()},
@@ -190,15 +167,13 @@ def benchmark(how: argparse.Namespace) -> dict:
 def table(report: dict) -> str:
     """The report for people."""
     lines = [
-        f"{report['machine']}, {report['threads']} threads, {report['clock']}; ours in {report['precision']}",
+        common.head(report),
         f"{report['pictures']} digits, gamma {report['gamma']:g}; "
         + ", ".join(f"{model} {n} steps" for model, n in report["steps"].items()),
         "",
+        *common.rows(report["seconds"]),
+        "",
     ]
-    for name, each in report["seconds"].items():
-        all_of_them = " ".join(f"{s:.2f}" for s in each)
-        lines.append(f"{name:26} {statistics.median(each):7.2f} s   ({all_of_them})")
-    lines.append("")
     for name, goal in GOALS.items():
         exact = report.get(f"{name}_float32")
         extra = "" if exact is None else f", {exact:.2f} in float32"
@@ -210,20 +185,12 @@ def table(report: dict) -> str:
 
 
 def main(argv: list[str] | None = None) -> dict:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = common.arguments(__doc__)
     parser.add_argument("--root", type=Path, default=zoo.FOLDER, help="folder of the models")
-    parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--steps", type=int, default=50, help="network evaluations per picture")
     parser.add_argument("--full", action="store_true", help=f"all {T} steps of DDPM")
-    parser.add_argument("--threads", type=int, help="of torch; all cores unless given")
-    parser.add_argument("--cpu", action="store_true", help="count processor seconds")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    how = parser.parse_args(argv)
-    if how.threads:
-        torch.set_num_threads(how.threads)
-    report = benchmark(how)
-    print(json.dumps(report, indent=2) if how.json else table(report))
-    return report
+    how = common.told(parser, argv)
+    return common.printed(benchmark(how), how, table)
 
 
 if __name__ == "__main__":

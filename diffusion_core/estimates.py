@@ -48,6 +48,7 @@ class Card:
     schedule  the name of its levels: "ddpm-linear-300", "if-cosine", "rectified", "additive"
     spread    does it answer with a learned variance too?
     threshold (ratio, largest) of the dynamic threshold it was published with, see sampling.dynamic
+    beside    does it see a picture of the same size beside x? (stage II, see Condition)
     """
 
     name: str
@@ -59,6 +60,7 @@ class Card:
     spread: bool = False
     title: str = ""
     threshold: tuple[float, float] | None = None
+    beside: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +103,10 @@ class Answer(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Term:
-    """w pull( network( look(x), cond ) ). views turn x; pulls work on the answer: turned back, filtered."""
+    """w pull( network( look(x), cond ) ). views turn x; pulls work on the answer: turned back, filtered.
+
+    Both are linear, so what terms with the same pulls are told can be added first and pulled once.
+    """
 
     card: Card
     cond: Condition
@@ -124,7 +129,7 @@ class Term:
     def pull(self, prediction: Tensor) -> Tensor:
         for each in self.pulls:
             prediction = each(prediction)
-        return self.weight * prediction
+        return prediction
 
     def pull_spread(self, spread: Tensor) -> Tensor:
         for view in reversed(self.views):
@@ -180,8 +185,15 @@ class Estimate:
 
     def merged(self, answers: Sequence[Answer]) -> Tensor:
         """sum_k w_k pull_k(answer_k), [B,C,H,W], in the networks' prediction space."""
-        by_question = self._by_question(answers)
-        return sum(term.pull(by_question[term.question].prediction) for term in self._asking)
+        by_question, alike = self._by_question(answers), {}
+        for term in self._asking:
+            alike.setdefault(term.pulls, []).append(term)
+        return _total(
+            [
+                terms[0].pull(_weighted([(t.weight, by_question[t.question].prediction) for t in terms]))
+                for terms in alike.values()
+            ]
+        )
 
     def clean(self, x: Tensor, level: Level, answers: Sequence[Answer]) -> Tensor:
         """The estimate of x0, from x = alpha x0 + sigma eps and what was predicted."""
@@ -194,11 +206,12 @@ class Estimate:
         parts = [(t, by_question[t.question].spread) for t in terms]
         if any(part is None for _, part in parts):
             return None
-        return sum(t.pull_spread(part) for t, part in parts) / len(parts)
+        whole = _total([t.pull_spread(part) for t, part in parts])
+        return whole if len(parts) == 1 else whole / len(parts)
 
     def defect(self, x: Tensor) -> float:
         """max |sum_k w_k pull_k(look_k(x)) - x|; zero where the terms resolve the identity."""
-        return float((sum(t.pull(t.look(x)) for t in self.terms) - x).abs().max())
+        return float((sum(t.weight * t.pull(t.look(x)) for t in self.terms) - x).abs().max())
 
     @property
     def _asking(self) -> list[Term]:
@@ -206,6 +219,24 @@ class Estimate:
 
     def _by_question(self, answers: Sequence[Answer]) -> dict[Hashable, Answer]:
         return dict(zip(dict.fromkeys(t.question for t in self._asking), answers, strict=True))
+
+
+def _weighted(parts: Sequence[tuple[float, Tensor]]) -> Tensor:
+    """sum_k w_k p_k, written around the first as W p_1 + sum_k w_k (p_k - p_1), W = sum_k w_k.
+
+    For guidance that is eps_null + gamma (eps_cond - eps_null). It rounds less than -6 and 7 times two
+    numbers that are nearly equal.
+    """
+    (_, first), *others = parts
+    whole = sum(weight for weight, _ in parts)
+    result = first if abs(whole - 1) < 1e-9 else whole * first
+    for weight, part in others:
+        result = torch.add(result, part - first, alpha=weight)
+    return result
+
+
+def _total(parts: Sequence[Tensor]) -> Tensor:
+    return sum(parts[1:], parts[0])
 
 
 def given(card: Card, cond: Condition, *, shapes_spread: bool = True) -> Estimate:
@@ -242,7 +273,7 @@ def x0_from(prediction: Tensor, predicts: Predicts, x: Tensor, level: Level) -> 
         return x + level.sigma * prediction
     if level.alpha == 0:
         raise ValueError("x0 cannot be read from eps where alpha is 0")
-    return (x - level.sigma * prediction) / level.alpha
+    return torch.sub(x, prediction, alpha=level.sigma) / level.alpha
 
 
 def eps_from(x0: Tensor, x: Tensor, level: Level) -> Tensor:

@@ -5,27 +5,23 @@ text, its pooled embedding, and in every attention layer the normalised text, it
 Here they are computed when a prompt is first asked about, and kept. Beside that
 
 - the rows of one forward may differ in time, prompt and noise level, so all users share it;
-- the time embedding of every residual block comes from one matrix product instead of one per block;
-- queries, keys and values of the picture come from one product instead of three;
-- the picture lies in memory channels last, which convolutions on a CPU and on tensor cores prefer.
+- the picture lies in memory channels last, which convolutions on a CPU and on tensor cores prefer;
+- the parts of the UNet's blocks are written to compute the same with less, see if_blocks.py.
 
-The blocks themselves are diffusers' own, so a forward equals UNet2DConditionModel's, up to rounding.
+A forward equals UNet2DConditionModel's, up to rounding.
 
 Source: the published configurations of DeepFloyd IF, and diffusers 0.42 as the reference.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Hashable, Iterable
 
 import torch
 from diffusers import UNet2DConditionModel
-from diffusers.models.attention_processor import Attention
-from diffusers.models.resnet import ResnetBlock2D
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from diffusion_core.estimates import Card
+from diffusion_core.if_blocks import Text, rebuild
 from diffusion_core.networks import Network, Rows
 
 PROMPTS_KEPT = 96  # texts whose keys and values stay; 4 MB each for IF-I-M, 15 MB for XL, in half precision
@@ -36,29 +32,8 @@ class NotIF(ValueError):
     """This UNet is not of DeepFloyd IF's format; the message says where it departs."""
 
 
-class Text(NamedTuple):
-    """What a UNet makes of prompts, with a leading row each:
-
-    pooled        [N,E], added to the time embedding
-    keys, values  per attention layer [N,heads,77,d]
-    """
-
-    pooled: Tensor
-    keys: tuple[Tensor, ...]
-    values: tuple[Tensor, ...]
-
-    @classmethod
-    def stacked(cls, texts: "Sequence[Text]") -> "Text":
-        layers = range(len(texts[0].keys))
-        return cls(
-            torch.cat([text.pooled for text in texts]),
-            tuple(torch.cat([text.keys[layer] for text in texts]) for layer in layers),
-            tuple(torch.cat([text.values[layer] for text in texts]) for layer in layers),
-        )
-
-
 class IFNetwork(Network):
-    """unet    of IF's format, taken over: its attention is rebuilt, so use it no more elsewhere
+    """unet    of IF's format, taken over: its parts are rebuilt, so use it no more elsewhere
     card    what the house calls it
     embed   prompt -> embedding [77,D]; asked once per prompt, see prompts.py
     device, dtype  where and how it computes; x and the answers are float32 on x's device
@@ -82,8 +57,7 @@ class IFNetwork(Network):
         self.unet = (
             unet.eval().requires_grad_(False).to(self.device, dtype, memory_format=torch.channels_last)
         )
-        self.layers = [_rebuilt(m, k) for k, m in enumerate(_attentions(unet))]
-        self.times = _one_product(unet)
+        self.layers, self.times = rebuild(self.unet)
         self._texts: OrderedDict[str, Text] = OrderedDict()
         self._said: OrderedDict[tuple[Hashable, ...], Text] = OrderedDict()
 
@@ -98,10 +72,9 @@ class IFNetwork(Network):
             raise ValueError(
                 f"{self.card.name} sees {self.unet.config.in_channels} channels, not {x.shape[1]}"
             )
-        x = x.to(self.device, self.dtype, memory_format=torch.channels_last)
         text = self.said(rows.labels)
-        out = self._blocks(x, self._embedded(rows, text), text).to(home, torch.float32)
-        return out.chunk(2, dim=1)
+        out = self._blocks(x.to(self.device, self.dtype), self._embedded(rows, text), text)
+        return out.to(home, torch.float32, memory_format=torch.contiguous_format).chunk(2, dim=1)
 
     def prepare(self, labels: Iterable[Hashable]) -> None:
         """Read the prompts of a run ahead of its first ask: the text encoder may be slow."""
@@ -128,12 +101,8 @@ class IFNetwork(Network):
         """[1,77,D] -> its pooled embedding, and keys and values for every layer."""
         pooled = self.unet.add_embedding(embedding)
         hidden = self.unet.encoder_hid_proj(embedding)
-        keys, values = [], []
-        for attention in self.layers:
-            normed = attention.norm_encoder_hidden_states(hidden) if attention.norm_cross else hidden
-            keys.append(attention.head_to_batch_dim(attention.add_k_proj(normed), out_dim=4))
-            values.append(attention.head_to_batch_dim(attention.add_v_proj(normed), out_dim=4))
-        return Text(pooled, tuple(keys), tuple(values))
+        keys, values = zip(*(layer.read(hidden) for layer in self.layers))
+        return Text(pooled, keys, values)
 
     def _embedded(self, rows: Rows, text: Text) -> Tensor:
         """Time, noise level and pooled text, projected for all blocks at once: [N, sum of widths]."""
@@ -204,88 +173,3 @@ def _recent(kept: OrderedDict, key: Hashable, at_most: int) -> Text:
     while len(kept) > at_most:
         kept.popitem(last=False)
     return kept[key]
-
-
-# --- the UNet, rebuilt where it repeats itself --------------------------------------------------------
-
-
-def _attentions(unet: UNet2DConditionModel) -> list[Attention]:
-    return [module for module in unet.modules() if isinstance(module, Attention)]
-
-
-def _rebuilt(attention: Attention, layer: int) -> Attention:
-    """One product for queries, keys and values, and the text's keys and values from what was kept."""
-    parts = (
-        [attention.to_q]
-        if attention.only_cross_attention
-        else [attention.to_q, attention.to_k, attention.to_v]
-    )
-    attention.set_processor(KeptText(layer, _joined(parts)))
-    attention.to_q = attention.to_k = attention.to_v = None
-    return attention
-
-
-def _joined(parts: Sequence[nn.Linear]) -> nn.Linear:
-    """The layers side by side: one product with the outputs of all, one after the other."""
-    first = parts[0]
-    with torch.device("meta"):
-        joined = nn.Linear(first.in_features, sum(p.out_features for p in parts), bias=first.bias is not None)
-    joined.weight = nn.Parameter(torch.cat([p.weight for p in parts]), requires_grad=False)
-    if first.bias is not None:
-        joined.bias = nn.Parameter(torch.cat([p.bias for p in parts]), requires_grad=False)
-    return joined
-
-
-class KeptText(nn.Module):
-    """Attention of a picture to itself and to a text whose keys and values are known already.
-
-    softmax(Q [K_text, K]^T / sqrt(d)) [V_text, V], heads apart; to the text alone where the layer's
-    only_cross_attention is set. Takes the place of diffusers' AttnAddedKVProcessor.
-    """
-
-    def __init__(self, layer: int, project: nn.Linear):
-        super().__init__()
-        self.layer, self.project = layer, project
-
-    def __call__(
-        self, attn: Attention, hidden_states: Tensor, encoder_hidden_states: Text, attention_mask: None = None
-    ) -> Tensor:
-        """hidden_states [N,C,H,W] -> [N,C,H,W], the residual added."""
-        channels, height, width = hidden_states.shape[1:]
-        normed = attn.group_norm(hidden_states).flatten(2).transpose(1, 2)  # [N,HW,C]
-        own = self.project(normed).unflatten(-1, (-1, attn.heads, channels // attn.heads))
-        own = own.permute(2, 0, 3, 1, 4)  # [1 or 3,N,heads,HW,d]
-        keys, values = encoder_hidden_states.keys[self.layer], encoder_hidden_states.values[self.layer]
-        if len(own) == 3:
-            keys, values = torch.cat([keys, own[1]], dim=2), torch.cat([values, own[2]], dim=2)
-        seen = F.scaled_dot_product_attention(own[0], keys, values)
-        seen = attn.to_out[0](seen.transpose(1, 2).flatten(2))
-        return seen.transpose(1, 2).unflatten(2, (height, width)) + hidden_states
-
-
-class Slice(nn.Module):
-    """Columns start..stop of what was projected for all blocks at once."""
-
-    def __init__(self, start: int, stop: int):
-        super().__init__()
-        self.start, self.stop = start, stop
-
-    def forward(self, emb: Tensor) -> Tensor:
-        return emb[:, self.start : self.stop]
-
-
-def _one_product(unet: UNet2DConditionModel) -> nn.Sequential:
-    """The time projections of all residual blocks as one, each block keeping a slice of the result.
-
-    A block applies its activation to the embedding first, unless it was built to skip that; all blocks
-    of a UNet agree on it, so it is applied once. emb [N,E] -> [N, sum of widths].
-    """
-    resnets = [module for module in unet.modules() if isinstance(module, ResnetBlock2D)]
-    joined = _joined([resnet.time_emb_proj for resnet in resnets])
-    activation = nn.Identity() if resnets[0].skip_time_act else resnets[0].nonlinearity
-    start = 0
-    for resnet in resnets:
-        stop = start + resnet.time_emb_proj.out_features
-        resnet.time_emb_proj, resnet.skip_time_act = Slice(start, stop), True
-        start = stop
-    return nn.Sequential(activation, joined)

@@ -8,6 +8,7 @@ about the same x (guidance always asks twice), the precision, and handing every 
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -45,21 +46,27 @@ class Rows:
                 first_row[same] = sum(len(p) for p in pictures)
                 pictures.append(ask.x)
             index += range(first_row[same], first_row[same] + ask.rows)
-        x = torch.cat(pictures)
+        x = pictures[0] if len(pictures) == 1 else torch.cat(pictures)
         beside = [ask.cond.beside for ask in asks]
         noise = [ask.cond.noise for ask in asks for _ in range(ask.rows)]
         return cls(
             x=x,
-            index=torch.tensor(index, device=x.device) if len(index) > len(x) else None,
-            t=torch.tensor([ask.level.t for ask in asks for _ in range(ask.rows)], dtype=torch.float32),
+            index=_tensor(tuple(index), torch.int64).to(x.device) if len(index) > len(x) else None,
+            t=_tensor(tuple(ask.level.t for ask in asks for _ in range(ask.rows)), torch.float32),
             labels=tuple(label for ask in asks for label in ask.cond.labels),
             beside=None if beside[0] is None else torch.cat(beside),
-            noise=None if noise[0] is None else torch.tensor(noise, dtype=torch.float32),
+            noise=None if noise[0] is None else _tensor(tuple(noise), torch.float32),
         )
 
     def spread_out(self, values: Tensor) -> Tensor:
         """Values per different picture [U,...] -> values per row [N,...]."""
         return values if self.index is None else values[self.index]
+
+
+@lru_cache(4096)
+def _tensor(values: tuple[float, ...], dtype: torch.dtype) -> Tensor:
+    """Numbers as a tensor, made once: steps and visitors come with the same ones again. Not to be changed."""
+    return torch.tensor(values, dtype=dtype)
 
 
 class Network(ABC):

@@ -45,7 +45,8 @@ class Rng:
 
     def normal(self, shape: Sequence[int]) -> Tensor:
         """[B, *shape] of N(0, 1), row b from generator b. A batch of its own never changes a row."""
-        return torch.stack([torch.randn(tuple(shape), generator=g) for g in self.generators])
+        rows = [torch.randn((1, *shape), generator=g) for g in self.generators]
+        return rows[0] if len(rows) == 1 else torch.cat(rows)
 
     def normal_like(self, x: Tensor) -> Tensor:
         return self.normal(x.shape[1:]).to(x.device)
@@ -74,49 +75,73 @@ def clip(low: float = -1.0, high: float = 1.0) -> Threshold:
 def dynamic(ratio: float = 0.95, largest: float = 1.5) -> Threshold:
     """Imagen's dynamic threshold (Saharia et al. 2022, section 2.3), per picture over C*H*W:
 
-    s = clamp(quantile_ratio(|x0^|), 1, largest),    x0^ <- clamp(x0^, -s, s) / s
+    s = clamp(quantile_ratio(|x0^|), 1, largest),    x0^ <- clamp(x0^, -s, s) / s = clamp(x0^ / s, -1, 1)
+
+    The quantile lies between two neighbours in the order of sizes. Only the largest are sorted for it.
     """
 
     def threshold(x0: Tensor) -> Tensor:
-        s = torch.quantile(x0.abs().flatten(1).float(), ratio, dim=1).clamp(1.0, largest)
-        s = s.view(-1, 1, 1, 1)
-        return x0.clamp(-s, s) / s
+        sizes = x0.abs().reshape(len(x0), 1, 1, -1)
+        last = sizes.shape[-1] - 1
+        rank = ratio * last
+        top = sizes.topk(last - math.floor(rank) + 1).values  # the largest first
+        above, below = (top.narrow(-1, last - place, 1) for place in (math.ceil(rank), math.floor(rank)))
+        s = torch.lerp(below, above, rank % 1).clamp(1.0, largest)
+        return (x0 / s).clamp(-1.0, 1.0)
 
     return threshold
 
 
-def ancestral(x: Tensor, x0: Tensor, here: Level, there: Level, spread: Tensor | None, rng: Rng) -> Tensor:
-    """A draw from q(x_t' | x_t, x0) with x0^ for x0 (DDPM, eq. 6 and 7), for any two levels:
+class Posterior(NamedTuple):
+    """q(x_t' | x_t, x0) of two levels (DDPM, eq. 6 and 7): its mean is towards_x0 x0 + towards_x x.
 
-    r     = snr(here) / snr(there)
-    mean  = alpha' (1 - r) x0 + (alpha / alpha') (sigma'/sigma)^2 x
-    var   = sigma'^2 (1 - r)                                       beta~ of DDPM
-
-    With a learned spread v in [-1, 1] (Improved DDPM, eq. 15), f = (v + 1) / 2:
-
-    log var = f log beta + (1 - f) log beta~,   beta = sigma^2 - (alpha / alpha')^2 sigma'^2
+    variance  of it, beta~ of DDPM
+    beta      the variance of q(x_t | x_t')
     """
-    if there.sigma == 0:
-        return there.alpha * x0
-    mean, variance, beta = posterior(x, x0, here, there)
-    if spread is None:
-        std = math.sqrt(variance)
-    else:
-        f = (spread + 1) / 2
-        std = torch.exp(0.5 * (f * math.log(beta) + (1 - f) * math.log(max(variance, 1e-20))))
-    return mean + std * rng.normal_like(x)
+
+    towards_x0: float
+    towards_x: float
+    variance: float
+    beta: float
 
 
-def posterior(x: Tensor, x0: Tensor, here: Level, there: Level) -> tuple[Tensor, float, float]:
-    """Mean [B,C,H,W] and variance of q(x_t' | x_t, x0), and beta, the variance of q(x_t | x_t')."""
+def posterior(here: Level, there: Level) -> Posterior:
+    """For any two levels, with the ratio r = snr(here) / snr(there):
+
+    mean  = alpha' (1 - r) x0 + (alpha / alpha') (sigma'/sigma)^2 x
+    var   = sigma'^2 (1 - r),    beta = sigma^2 - (alpha / alpha')^2 sigma'^2
+    """
     shrink = here.alpha / there.alpha
     keep = shrink * there.sigma**2 / here.sigma**2
     r = shrink * keep
-    return (
-        there.alpha * (1 - r) * x0 + keep * x,
-        there.sigma**2 * (1 - r),
-        here.sigma**2 - shrink**2 * there.sigma**2,
+    return Posterior(
+        towards_x0=there.alpha * (1 - r),
+        towards_x=keep,
+        variance=there.sigma**2 * (1 - r),
+        beta=here.sigma**2 - shrink**2 * there.sigma**2,
     )
+
+
+def drawn(x: Tensor, x0: Tensor, q: Posterior, spread: Tensor | None, rng: Rng) -> Tensor:
+    """A draw from q. With a learned spread v in [-1, 1] its variance lies between beta~ and beta, where
+    f = (v + 1) / 2 says (Improved DDPM, eq. 15):
+
+    log var = f log beta + (1 - f) log beta~,    so    std = (beta beta~)^1/4 (beta / beta~)^(v/4)
+    """
+    mean = torch.add(q.towards_x * x, x0, alpha=q.towards_x0)
+    z = rng.normal_like(x)
+    if spread is None:
+        return torch.add(mean, z, alpha=math.sqrt(q.variance))
+    small = max(q.variance, 1e-20)
+    lean = torch.pow((q.beta / small) ** 0.25, spread)
+    return torch.addcmul(mean, lean, z, value=(q.beta * small) ** 0.25)
+
+
+def ancestral(x: Tensor, x0: Tensor, here: Level, there: Level, spread: Tensor | None, rng: Rng) -> Tensor:
+    """A draw from q(x_t' | x_t, x0) with x0^ for x0 (DDPM), for any two levels: see posterior and drawn."""
+    if there.sigma == 0:
+        return there.alpha * x0
+    return drawn(x, x0, posterior(here, there), spread, rng)
 
 
 def ddim(eta: float = 0.0) -> Solver:
@@ -126,7 +151,7 @@ def ddim(eta: float = 0.0) -> Solver:
     """
 
     def solver(x, x0, here, there, spread, rng) -> Tensor:
-        s = eta * math.sqrt(posterior(x, x0, here, there)[1]) if eta else 0.0
+        s = eta * math.sqrt(posterior(here, there).variance) if eta else 0.0
         direction = math.sqrt(max(there.sigma**2 - s**2, 0.0))
         x_next = there.alpha * x0 + direction * eps_from(x0, x, here)
         return x_next + s * rng.normal_like(x) if s > 0 else x_next

@@ -101,6 +101,30 @@ def test_a_hybrid_is_low_of_one_and_high_of_the_other(x):
     torch.testing.assert_close(ours, LOW(far) + near - LOW(near), rtol=0, atol=1e-11)
 
 
+def test_what_is_pulled_alike_is_added_first_and_pulled_once(x):
+    """Pulling is linear; a guided hybrid filters twice, not four times."""
+    pulled = []
+
+    def counted(each):
+        def apply(prediction):
+            pulled.append(each.name)
+            return each(prediction)
+
+        return apply
+
+    parts = [guided(CARD, cond, NULL, 7.0).after(counted(f)) for cond, f in ((CAT, LOW), (DOG, HIGH))]
+    expected = merged(hybrid(guided(CARD, CAT, NULL, 7.0), guided(CARD, DOG, NULL, 7.0)), x)
+    torch.testing.assert_close(merged(parts[0] + parts[1], x), expected, rtol=0, atol=1e-12)
+    assert pulled == ["low", "high"]
+
+
+def test_weights_that_cancel_leave_the_difference(x):
+    """Weights may add up to anything, 0 too."""
+    for w in (3.0, 2.0):
+        ours = merged(3.0 * given(CARD, CAT) + -w * given(CARD, DOG), x)
+        torch.testing.assert_close(ours, 3 * f(x, CAT) - w * f(x, DOG), rtol=0, atol=1e-12)
+
+
 def test_filters_and_views_work_in_the_order_they_are_written(x):
     """A blur to the side does not commute with a quarter turn."""
     sideways = bank("moving/still")[0]

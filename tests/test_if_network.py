@@ -5,7 +5,9 @@ import copy
 import pytest
 import tiny_if as tiny
 import torch
+from diffusers.models.resnet import ResnetBlock2D
 
+from diffusion_core import if_blocks
 from diffusion_core.estimates import Ask, Card, Condition
 from diffusion_core.if_network import IFNetwork, NotIF
 from diffusion_core.levels import schedule
@@ -24,10 +26,21 @@ class Texts:
         return torch.randn(77, tiny.TEXT_WIDTH, generator=torch.Generator().manual_seed(len(prompt)))
 
 
-@pytest.fixture(params=["stage I", "stage II"])
+PLAIN = {
+    "down_block_types": ("DownBlock2D", "SimpleCrossAttnDownBlock2D", "SimpleCrossAttnDownBlock2D"),
+    "up_block_types": ("SimpleCrossAttnUpBlock2D", "SimpleCrossAttnUpBlock2D", "UpBlock2D"),
+}
+UNETS = {
+    "stage I": tiny.stage_1_unet,
+    "stage II": tiny.stage_2_unet,
+    "plain blocks": lambda: tiny.stage_1_unet(**PLAIN),
+}
+
+
+@pytest.fixture(params=UNETS)
 def pair(request):
     """diffusers' UNet, and ours made of a copy of it."""
-    unet = tiny.stage_1_unet() if request.param == "stage I" else tiny.stage_2_unet()
+    unet = UNETS[request.param]()
     side = unet.config.sample_size
     card = Card("tiny", "eps", (3, side, side), "if-cosine", spread=True)
     return unet, IFNetwork(copy.deepcopy(unet), card, Texts())
@@ -119,6 +132,41 @@ def test_half_precision_stays_near_float32():
     for a, b in zip(exact.answer(asks(exact, *QUESTIONS)), half.answer(asks(half, *QUESTIONS))):
         assert b.prediction.dtype == torch.float32
         assert (a.prediction - b.prediction).std() < 0.03 * a.prediction.std()
+
+
+# the parts
+
+
+@pytest.mark.parametrize("cpu", [True, False], ids=["as on a CPU", "as on a GPU"])
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"up": True}, {"down": True}, {"out_channels": 24}, {"output_scale_factor": 2**0.5}],
+    ids=lambda settings: next(iter(settings), "as large"),
+)
+def test_a_residual_block_is_that_of_diffusers(settings, cpu):
+    usual = {"in_channels": 16, "temb_channels": 12, "groups": 8, "time_embedding_norm": "scale_shift"}
+    block = ResnetBlock2D(**usual | settings).requires_grad_(False).eval()
+    x, emb = torch.randn(2, 16, 8, 8), torch.randn(2, 12)
+    projected = torch.cat([torch.randn(2, 5), block.time_emb_proj(block.nonlinearity(emb))], dim=1)
+    ours = if_blocks.Residual(block, slice(5, None), cpu)
+    torch.testing.assert_close(ours(x, projected), block(x, emb), rtol=0, atol=1e-5)
+
+
+def test_twice_as_large_and_then_a_convolution_is_one_transposed_convolution():
+    conv = torch.nn.Conv2d(3, 5, 3, padding=1).double().requires_grad_(False)
+    x = torch.randn(2, 3, 6, 7, dtype=torch.float64)
+    expected = conv(x.repeat_interleave(2, -2).repeat_interleave(2, -1))
+    torch.testing.assert_close(if_blocks.Doubled(conv)(x), expected, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_pointwise_layers_side_by_side_are_1x1_convolutions(dtype):
+    first, second = (torch.nn.Conv2d(8, n, 1).to(dtype).requires_grad_(False) for n in (4, 6))
+    x = torch.randn(2, 8, 5, 5).to(dtype, memory_format=torch.channels_last)
+    ours = if_blocks.Pointwise([first, second])(x)
+    expected = torch.cat([first(x), second(x)], dim=1)
+    torch.testing.assert_close(ours, expected)
+    assert ours.is_contiguous(memory_format=torch.channels_last)
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,8 @@ def test_the_learned_spread_runs_from_beta_tilde_to_beta():
     """Nichol and Dhariwal 2021, eq. 15."""
     here, there = COSINE[600], COSINE[570]
     x, x0 = torch.randn(2, 3, 1, 4, 4, dtype=torch.float64)
-    mean, small, beta = sampling.posterior(x, x0, here, there)
+    towards_x0, towards_x, small, beta = sampling.posterior(here, there)
+    mean = towards_x0 * x0 + towards_x * x
     assert beta == pytest.approx(1 - here.alpha**2 / there.alpha**2, rel=1e-9) and small < beta
     for v, variance in ((-1.0, small), (1.0, beta), (0.0, math.sqrt(small * beta))):
         drawn = ancestral(x, x0, here, there, torch.full_like(x, v), Rng(SEEDS))
