@@ -7,6 +7,7 @@ import sys
 import tempfile
 import time
 from argparse import Namespace
+from collections.abc import Sequence
 from pathlib import Path
 
 from diffusion_core import images
@@ -43,6 +44,8 @@ def obey(args: Namespace) -> int:
                 cost(house, recipe, args.json)
             else:
                 print(code_for(recipe, "" if args.recipe == "-" else args.recipe, args.house), end="")
+                with contextlib.suppress(*FRIENDLY):  # whatever is missing here, the code can be told
+                    tell(house.notices(recipe))
     except FRIENDLY as error:
         print(error, file=sys.stderr)
         return 2
@@ -89,6 +92,8 @@ def run(house: Studio, recipe: Recipe, out: Path) -> None:
     """Make the picture; write picture.png, strip.png and movie.gif; print a summary as a line of JSON."""
     _check_folder(out)  # before the work, not after it
     result = _watched(house, recipe)
+    tell(result.notices)
+    recipe = result.recipe  # another model may have made it
     files = {
         "picture.png": images.with_recipe(sheet(result), recipe),
         "strip.png": images.with_recipe(film_strip(result), recipe),
@@ -107,8 +112,15 @@ def run(house: Studio, recipe: Recipe, out: Path) -> None:
         "steps": cost.calls,
         "evaluations": cost.rows,
         "seconds": round(result.seconds, 3),
+        "notices": list(result.notices),
     }
     print(json.dumps(summary))
+
+
+def tell(notices: Sequence[str]) -> None:
+    """Sentences for people, a line each: a licence, what was cut off a prompt, who took over."""
+    for each in notices:
+        print(each, file=sys.stderr)
 
 
 def cost(house: Studio, recipe: Recipe, as_json: bool = False) -> None:
@@ -118,22 +130,23 @@ def cost(house: Studio, recipe: Recipe, as_json: bool = False) -> None:
     except FRIENDLY as error:
         house.cost(recipe)  # if even the steps cannot be counted, that is the sentence to show
         print(error, file=sys.stderr)
-    told = house.cost(recipe)
+    told, notices = house.cost(recipe), house.notices(recipe)
+    tell(notices)
     if as_json:
-        print(json.dumps({"steps": told.calls, "evaluations": told.rows, "seconds": told.seconds}))
+        counted = {"steps": told.calls, "evaluations": told.rows, "seconds": told.seconds}
+        print(json.dumps(counted | {"notices": list(notices)}))
     else:
         print(f"{told}{', seconds unknown' if told.seconds is None else ''}")
 
 
 def learn(house: Studio, recipe: Recipe) -> None:
     """Load the networks that a recipe asks, and time the first step on which each of them is asked."""
+    house.ready(recipe)
     tried: set[str] = set()
     for step in house.plan(recipe).process:
         asked = {ask.network for ask in step.asks}
         if asked <= tried:
             continue
-        for ask in step.asks:
-            house.network(ask.network).prepare(ask.cond.labels)
         house.engine.submit(_alone(step)).result()
         for name in asked:  # the first forward also pays for what is set up once: forget it
             house.engine.row_seconds.pop(name, None)

@@ -1,116 +1,64 @@
-"""The catalogue of text-to-image models, and how one is opened: from a folder or from the Hugging Face Hub.
+"""Opening the models of the catalogue: their cards at once, their weights when they are first needed.
 
-A model is a cascade in DeepFloyd IF's format, as diffusers saves it:
+Weights are read as safetensors only, through diffusers, in half precision where the machine computes in it.
+Memory is asked before anything is fetched; what does not fit the GPU is kept in the machine's own memory and
+visits it layer by layer. Whatever goes wrong becomes a ModelError, whose text says what to do about it; the
+studio then goes on with the built-in model.
 
-    stage I    text_encoder/  tokenizer/  unet/ (3 -> 6 channels)  scheduler/
-    stage II   unet/ (6 -> 6 channels)  scheduler/  image_noising_scheduler/
-
-Weights are read as safetensors only. A model behind DeepFloyd's gate is opened with the token of whoever
-runs the app. Whatever goes wrong on the way becomes a ModelError, whose text says what to do about it.
-
-Sizes: numbers of parameters and users' reports of peak memory for DeepFloyd IF, gathered in README.md.
+    Library().serve(studio)      every recipe may now name a model, see catalogue.found
+    library.offers()             for a page: each model, whether it fits now, and its licence
 """
 
-import json
-from collections.abc import Callable
-from dataclasses import dataclass
+import threading
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+from weakref import WeakKeyDictionary
 
 import torch
-from diffusers import UNet2DConditionModel
+from torch import nn
 
-from diffusion_core import faults
+from diffusion_core import catalogue, encoders, faults, hub, memory, safety
+from diffusion_core.catalogue import BUILT_IN, STAGES, Model, found
 from diffusion_core.estimates import Card
 from diffusion_core.faults import ModelError
-from diffusion_core.if_network import IFNetwork
+from diffusion_core.keeper import Keeper
+from diffusion_core.memory import Memory, Way
 from diffusion_core.networks import best_dtype
-from diffusion_core.prompts import Prompts, TextModel, fingerprint
-from diffusion_core.safety import Guard, loader
-from diffusion_core.studio import Studio
+from diffusion_core.prompts import Prompts
+from diffusion_core.safety import Guard, Previews
 
-STAGES = ("I", "II")
-T5_XXL = "t5-v1_1-xxl"  # every DeepFloyd model reads prompts with this encoder, so they share embeddings
+if TYPE_CHECKING:
+    from diffusers import UNet2DConditionModel
+
+    from diffusion_core.if_network import IFNetwork  # loads diffusers: seconds
 
 
-@dataclass(frozen=True)
-class Model:
-    """A cascade that can be chosen.
+class Offer(NamedTuple):
+    """A model as a page may offer it.
 
-    name       in recipes: "deepfloyd-l"; the cards of its networks are "deepfloyd-l/I" and "deepfloyd-l/II"
-    title      for people
-    stages     where each stage lies: a folder, or an id on the Hub
-    gigabytes  what the weights of each stage take in half precision
-    licensed   True for DeepFloyd's own weights: research only, filter and watermark on, see safety.py
+    name, title  for recipes, for people
+    fits         is there memory for it on this machine now? (and the built-in one: is it there?)
+    word         how it runs here, and what else it needs; or why it does not fit, and what to do
+    licence      what must be shown where it is chosen; "" for a model without such terms
     """
 
     name: str
     title: str
-    stages: tuple[str, ...]
-    gigabytes: tuple[float, ...] = (0.0, 0.0)
-    licensed: bool = False
-
-    def card_name(self, stage: str) -> str:
-        return f"{self.name}/{stage}"
-
-
-def _deepfloyd(first: str, second: str, gigabytes: tuple[float, float]) -> Model:
-    return Model(
-        f"deepfloyd-{first.lower()}",
-        f"DeepFloyd IF {first} + {second}",
-        (f"DeepFloyd/IF-I-{first}-v1.0", f"DeepFloyd/IF-II-{second}-v1.0"),
-        gigabytes,
-        licensed=True,
-    )
-
-
-CATALOGUE: dict[str, Model] = {
-    model.name: model
-    for model in (
-        _deepfloyd("M", "M", (0.8, 0.9)),
-        _deepfloyd("L", "M", (1.8, 0.9)),
-        _deepfloyd("XL", "L", (8.6, 2.4)),
-    )
-}
-
-FITS: tuple[tuple[int, str], ...] = (
-    (6, "DeepFloyd IF M + M, one stage at a time; prompts embedded on the CPU or found on disk"),
-    (9, "DeepFloyd IF L + M, both stages warm"),
-    (14, "DeepFloyd IF XL, one stage at a time; T5 in 8 bits (8 GB) before the UNet is loaded"),
-    (16, "DeepFloyd IF XL + L, both stages warm; T5 in half precision (11 GB) before them"),
-    (24, "DeepFloyd IF XL + L with room for many visitors; T5 may stay"),
-)
-"""Gigabytes of GPU memory, and what runs in them, +- 1 GB."""
-
-
-def what_fits(gigabytes: float) -> str:
-    """The line of FITS for this much GPU memory, as a sentence."""
-    lines = [line for least, line in FITS if gigabytes >= least]
-    return f"{lines[-1]}." if lines else "The built-in model; DeepFloyd needs 6 GB of GPU memory or more."
-
-
-def found(where: str) -> Model:
-    """A model by its name in the catalogue, or by a folder that holds stage-1/ and perhaps stage-2/, or
-    that is itself stage I. ModelError, naming what is missing, if it is none of these."""
-    if where in CATALOGUE:
-        return CATALOGUE[where]
-    folder = Path(where).expanduser()
-    if not folder.is_dir():
-        raise ModelError(f"There is no model {where!r}: neither a folder, nor one of {', '.join(CATALOGUE)}.")
-    stages = [folder / name for name in ("stage-1", "stage-2") if (folder / name).is_dir()] or [folder]
-    for stage in stages:
-        for part in ("unet/config.json", "scheduler/scheduler_config.json"):
-            if not (stage / part).is_file():
-                raise ModelError(f"{stage} is no model of DeepFloyd IF's format: {part} is missing.")
-    return Model(folder.name, folder.name, tuple(map(str, stages)))
+    fits: bool
+    word: str
+    licence: str = ""
 
 
 class Library:
     """Opens models and remembers what they share.
 
-    cache   folder for embeddings; None keeps them in memory only
+    cache     folder for embeddings; None keeps them in memory only
     device, dtype  where the UNets compute, and in which precision; "auto" chooses the best at hand
-    previews  of licensed models: "low" or "open", see safety.Guard
+    previews  of licensed models, see safety.Previews; on a public server recipes name models of the
+              catalogue only, not folders of the server, nor whatever is on the Hub
+    checkpoints  where the built-in model lies
     """
 
     def __init__(
@@ -118,135 +66,209 @@ class Library:
         cache: Path | None = None,
         device: torch.device | str = "auto",
         dtype: torch.dtype | str = "auto",
-        previews: str = "low",
+        previews: Previews | str = "low",
+        checkpoints: Path = catalogue.CHECKPOINTS,
     ):
-        self.cache, self.previews = cache, previews
+        self.cache, self.known = cache, catalogue.catalogue(checkpoints)
+        self.previews = Previews(previews) if isinstance(previews, str) else previews
         self.device = torch.device(
             ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
         )
         self.dtype = best_dtype(self.device) if dtype == "auto" else dtype
         self._prompts: dict[str, Prompts] = {}
+        self._guards: dict[str, Guard] = {}
+        self._made: WeakKeyDictionary[IFNetwork, tuple[Way, float]] = WeakKeyDictionary()
+        self._introducing = threading.Lock()
 
-    def register(self, studio: Studio, model: Model) -> None:
+    # to a studio
+
+    def serve(self, studio: Keeper) -> None:
+        """Let a studio find every model, and go on with the built-in one when another cannot be opened."""
+        studio.library, studio.fallback = self, BUILT_IN
+
+    def introduce(self, studio: Keeper, name: str) -> None:
+        """Register the model of a card "MODEL/STAGE" with a studio. ModelError if it cannot be."""
+        where, _, stage = name.rpartition("/")
+        if not where or stage not in STAGES:
+            return
+        with self._introducing:
+            model = replace(self._found(where), name=where)
+            model.source(stage)
+            self.register(studio, model)
+
+    def _found(self, where: str) -> Model:
+        """What a recipe or a visitor names. ModelError; on a public server for whatever has no name here."""
+        if self.previews.public and where not in self.known:
+            raise ModelError(
+                f"This server is public: it opens the models of its catalogue only, {', '.join(self.known)}."
+            )
+        return found(where, self.known)
+
+    def register(self, studio: Keeper, model: Model) -> None:
         """Tell a studio of every stage; weights are read when first needed. ModelError.
 
-        What a licensed model makes goes through its filter and gets its mark before anyone sees it.
+        What a licensed model makes goes through its filter and gets its mark before anyone sees it. The
+        built-in model stays beside any other: everybody falls back on it, and it is small.
         """
-        guard = Guard(loader(model.stages[0], self.device), self.previews) if model.licensed else None
-        for stage in STAGES[: len(model.stages)]:
-            studio.register(self.card(model, stage), partial(self.network, model, stage))
-            if guard:
-                studio.guard(model.card_name(stage), guard)
+        model = self._completed(model)
+        cards = {stage: catalogue.card_of(model, stage) for stage in STAGES[: len(model.stages)]}
+        prompts = self.prompts(model)
+        for stage, card in cards.items():
+            studio.register(
+                card,
+                partial(self.network, model, stage),
+                check=partial(catalogue.card_read, model, stage),
+                reader=prompts,
+                seat="" if model.name == BUILT_IN else model.name,
+            )
+            if model.licensed:
+                studio.guard(card.name, self.guard(model))
+
+    def _completed(self, model: Model) -> Model:
+        """The model, licensed if the configuration of a repository that nobody knows says so."""
+        strangers = [stage for stage in model.stages if hub.is_id(stage) and not Path(stage).is_dir()]
+        for stage in strangers if not model.licensed else ():
+            with faults.explained(stage):
+                (unet,) = hub.parts_of(stage, catalogue.PARTS[0])
+            model = replace(model, licensed=model.licensed or catalogue.is_licensed_config(unet))
+        return model
+
+    # what a model consists of
 
     def card(self, model: Model, stage: str) -> Card:
-        """The card of a stage, from its configuration files: a few kB, no weights. ModelError."""
-        source = self._source(model, stage)
-        with faults.explained(source):
-            unet, scheduler = (
-                _json(source, "unet/config.json"),
-                _json(source, "scheduler/scheduler_config.json"),
-            )
-        side = unet.get("sample_size") or 64
-        return Card(
-            name=model.card_name(stage),
-            predicts="eps",
-            shape=(3, side, side),
-            schedule=_schedule(scheduler, source),
-            spread=True,
-            title=f"{model.title}, stage {stage}",
-            threshold=_threshold(scheduler),
-        )
-
-    def network(self, model: Model, stage: str) -> IFNetwork:
-        """The network of a stage, its weights in memory, ready to answer. ModelError."""
-        source, card = self._source(model, stage), self.card(model, stage)
-        self._ask_for_memory(model, stage)
-        with faults.explained(source):
-            unet = UNet2DConditionModel.from_pretrained(
-                source, subfolder="unet", torch_dtype=self.dtype, use_safetensors=True, **_variant(source)
-            )
-            return IFNetwork(unet, card, self.prompts(model), device=self.device, dtype=self.dtype)
+        """The card of a stage. ModelError."""
+        return catalogue.card_of(model, stage)
 
     def prompts(self, model: Model) -> Prompts:
-        """Who reads prompts for this model; models with one encoder share one. ModelError when loading."""
-        source = model.stages[0]
-        local = Path(source).is_dir()
-        identity = fingerprint(Path(source)) if local else T5_XXL
+        """Who reads prompts for this model; models with one encoder share one."""
+        identity = encoders.identity_of(model)
         if identity not in self._prompts:
-            self._prompts[identity] = Prompts(
-                _loader(source, self.device, local), identity, self.cache, keep=local
-            )
+            self._prompts[identity] = encoders.prompts_of(model, self.device, self.cache)
         return self._prompts[identity]
 
-    def _source(self, model: Model, stage: str) -> str:
-        place = STAGES.index(stage)
-        if place >= len(model.stages):
-            raise ModelError(
-                f"{model.title} has no stage {stage}; its pictures stay as large as stage I makes them."
-            )
-        return model.stages[place]
+    def guard(self, model: Model) -> Guard:
+        """Filter and mark of a licensed model; models that have them from one place share them."""
+        source = model.text_source
+        if source not in self._guards:
+            self._guards[source] = Guard(safety.loader(source, self.device), self.previews)
+        return self._guards[source]
 
-    def _ask_for_memory(self, model: Model, stage: str) -> None:
-        """ModelError before a gigabyte is read, if the weights cannot fit into the GPU's free memory."""
-        if self.device.type != "cuda":
-            return
-        free = torch.cuda.mem_get_info(self.device)[0] / 1e9
-        needed = 1.25 * model.gigabytes[STAGES.index(stage)]
-        if needed > free:
-            raise ModelError(faults.too_little_memory(model.title, needed, free, what_fits(free)))
+    def network(self, model: Model, stage: str) -> "IFNetwork":
+        """The network of a stage, its weights in memory, ready to answer. ModelError."""
+        from diffusion_core.if_network import IFNetwork, NotIF, check_format
+        from diffusion_core.offload import offloaded
 
-
-def _loader(source: str, device: torch.device, local: bool) -> Callable[[], TextModel]:
-    """Loads tokenizer and T5: a local one in float32 on the CPU, T5-XXL in half precision where it fits."""
-
-    def load() -> TextModel:
-        from transformers import AutoTokenizer, T5EncoderModel
-
+        source, card = model.source(stage), catalogue.card_read(model, stage)
         with faults.explained(source):
-            tokenizer = AutoTokenizer.from_pretrained(source, subfolder="tokenizer")
-            options = {} if local else {"dtype": torch.float16, "device_map": "auto", **_variant(source)}
-            encoder = T5EncoderModel.from_pretrained(
-                source, subfolder="text_encoder", use_safetensors=True, **options
-            )
-            return TextModel(tokenizer, encoder.eval())
+            (config,) = hub.parts_of(source, catalogue.PARTS[0])
+            blank = blank_unet(config)
+            try:
+                check_format(blank)
+            except NotIF as error:
+                raise ModelError(f"{source}: {error}") from error
+            weights = gigabytes_of(blank, self.dtype)
+            way = self._way(model, stage, weights)
+            home = torch.device("cpu") if way == "offloaded" else self.device
+            folder = hub.folder_of(source, "unet", "scheduler")
+            unet = hub.fill(blank, folder / "unet", source, str(home), self.dtype)
+            network = IFNetwork(unet, card, self.prompts(model), device=home, dtype=self.dtype)
+            if model.name != BUILT_IN:
+                self._made[network] = way, weights
+            return offloaded(network, self.device) if way == "offloaded" else network
 
-    return load
+    def _way(self, model: Model, stage: str, weights: float) -> Way:
+        """How a UNet of so many gigabytes can be held now. ModelError before one of them is read."""
+        free = memory.measured(self.device)
+        if (way := memory.way_of(weights, stage, free)) is None:
+            raise ModelError(too_little(f"{model.title}, stage {stage},", weights, stage, free))
+        return way
+
+    # for a page
+
+    def offers(self) -> list[Offer]:
+        """Every model of the catalogue, the built-in one first, as this machine is now."""
+        free = self._after_switching()
+        return [self.offer(name, free) for name in self.known]
+
+    def offer(self, where: str, free: Memory | None = None) -> Offer:
+        """A model of the catalogue, or one that a person names, as this machine is now."""
+        free = free or self._after_switching()
+        licence = " ".join(Guard.notices)
+        known = self.known.get(where)
+        try:
+            model = self._found(where)
+            word = self._running(model, free)
+        except ModelError as error:
+            title, licensed = (known.title, known.licensed) if known else (where, False)
+            return Offer(where, title, False, str(error), licence if licensed else "")
+        return Offer(where, model.title, True, word, licence if model.licensed else "")
+
+    def _after_switching(self) -> Memory:
+        """What is free, with what is warm now gone: it goes when another model comes."""
+        gpu, ram = memory.measured(self.device)
+        for way, weights in list(self._made.values()):
+            if way == "whole":
+                gpu += weights
+            else:
+                ram += weights
+        return Memory(gpu, ram)
+
+    def _running(self, model: Model, free: Memory) -> str:
+        """How a model runs here, as a sentence. ModelError if it does not."""
+        if not all(model.gigabytes):
+            return "It is fetched from the Hugging Face Hub, and weighed, when it is first used."
+        size = self.dtype.itemsize / 2  # the catalogue counts half precision
+        left, ways = free, []
+        for stage, half in zip(STAGES, model.gigabytes):
+            weights = half * (size if model.licensed else 1)
+            way = memory.way_of(weights, stage, left)
+            if way is None:
+                raise ModelError(too_little(f"{model.title}, stage {stage},", weights, stage, left))
+            ways.append(way)
+            if way == "whole":
+                left = left._replace(gpu=left.gpu - weights)
+            else:
+                left = left._replace(ram=left.ram - weights)
+        if model.text_source == catalogue.TEXT_HOME:
+            encoders.options_for(model.text_source, memory.T5_XXL, free, self.device)
+        words = _in_words(ways, model)
+        gated = [stage for stage in model.stages if stage.startswith(f"{catalogue.OWNER}/")]
+        missing = [stage for stage in gated if not hub.is_kept(stage, catalogue.PARTS[0])]
+        return f"{words} {faults.no_token(missing[0])}" if missing and not hub.has_token() else words
 
 
-def _variant(source: str) -> dict[str, str]:
-    """DeepFloyd's repositories hold the weights twice; the files in half precision are named so."""
-    return {} if Path(source).is_dir() else {"variant": "fp16"}
+def _in_words(ways: list[Way], model: Model) -> str:
+    if "cpu" in ways:
+        slow = ": minutes for a picture, with a GPU seconds" if model.licensed else ""
+        return f"Runs on the CPU{slow}."
+    if "offloaded" in ways:
+        slow = " and ".join(stage for stage, way in zip(STAGES, ways) if way == "offloaded")
+        return f"Fits; stage {slow} visits the GPU layer by layer, which is slower."
+    return "Fits the GPU whole."
 
 
-def _json(source: str, file: str) -> dict:
-    """A configuration file of a folder or a repository on the Hub."""
-    if Path(source).is_dir():
-        path = Path(source) / file
-    else:
-        from huggingface_hub import hf_hub_download
-
-        path = Path(hf_hub_download(source, file))
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
-def _schedule(scheduler: dict, source: str) -> str:
-    """The name of the levels in levels.py. ModelError if the scheduler is of a kind we do not have."""
-    wanted = {"prediction_type": "epsilon", "variance_type": "learned_range", "num_train_timesteps": 1000}
-    names = {"squaredcos_cap_v2": "if-cosine", "linear": "ddpm-linear"}
-    for key, value in wanted.items():
-        if scheduler.get(key) != value:
-            raise ModelError(
-                f"The scheduler of {source} has {key} = {scheduler.get(key)!r}; IF has {value!r}."
-            )
-    if scheduler.get("beta_schedule") not in names:
-        raise ModelError(
-            f"The scheduler of {source} has betas {scheduler.get('beta_schedule')!r}, unknown here."
+def too_little(what: str, weights: float, stage: str, free: Memory) -> str:
+    """What is missing, and what would fit, for a person."""
+    needed = memory.needed(weights, stage)
+    if free.gpu is None:
+        return (
+            f"{what} needs about {needed:.1f} GB of memory, and {free}. "
+            "Choose a smaller model, or close what else uses the memory."
         )
-    return names[scheduler["beta_schedule"]]
+    return (
+        f"{what} needs about {needed:.1f} GB of GPU memory, and {free}. Choose a smaller model, or close "
+        f"what else uses the memory. What fits: {memory.what_fits(free.gpu)}"
+    )
 
 
-def _threshold(scheduler: dict) -> tuple[float, float] | None:
-    """(ratio, largest) of the dynamic threshold that the model was published with."""
-    if not scheduler.get("thresholding"):
-        return None
-    return scheduler["dynamic_thresholding_ratio"], scheduler["sample_max_value"]
+def blank_unet(config: dict) -> "UNet2DConditionModel":
+    """A UNet as its configuration says, without memory for its weights."""
+    from diffusers import UNet2DConditionModel
+
+    with torch.device("meta"):
+        return UNet2DConditionModel.from_config(config).eval()
+
+
+def gigabytes_of(unet: nn.Module, dtype: torch.dtype) -> float:
+    """What the weights of a network take."""
+    return sum(weight.numel() for weight in unet.parameters()) * dtype.itemsize / 1e9

@@ -2,14 +2,17 @@
 
 DeepFloyd IF reads a prompt through the encoder of T5 v1.1 XXL: 77 tokens, padded, [77, 4096]. That model
 weighs far more than the UNets, and the UNets only ever see its answer. So an embedding is computed once,
-kept on disk under a hash of the text and of the encoder, and found there for ever after; the encoder is
-loaded only for a text that is not known yet, and let go again.
+kept on disk under a hash of the text and of the encoder, and found there ever after; the encoder is loaded
+only for a text that is not known yet, and let go again. (Whether it computed in 8 bits or in half precision
+is not told apart there: a known prompt never loads it again.)
 
 Cleaning: control characters and runs of white space become one blank, and all is lowercased. This is
 what diffusers does to an ordinary prompt, too; what its `clean_caption` takes out of captions scraped from
 the web (addresses, mark-up, file names) is left alone here, so that a text is embedded in one way only.
 """
 
+import contextlib
+import gc
 import hashlib
 import json
 import os
@@ -25,11 +28,14 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from diffusion_core import faults
+
 TOKENS = 77  # what IF was trained with, the closing </s> included
 NULL = ""  # the prompt that says nothing: the null of guidance
 NEUTRAL = "a high quality photo"  # the prompt that asks for nothing in particular
 LONGEST = 2000  # characters that a recipe takes; 77 tokens are about 350
 KEPT_IN_MEMORY = 256
+KEPT_ON_DISK = 4000  # 0.6 MB each for T5-XXL; those used longest ago go first
 
 
 def clean(prompt: str) -> str:
@@ -87,7 +93,7 @@ class Prompts:
     folder    where readings are kept, shared by all models with this encoder; None for memory only
     keep      hold on to the encoder after use (it is small, or there is room); else let it go
 
-    Safe from any thread; one thread encodes at a time. Raises what `load` raises.
+    Safe from any thread; one thread encodes at a time. ModelError if the encoder cannot be loaded or used.
     """
 
     def __init__(
@@ -96,7 +102,8 @@ class Prompts:
         self.load, self.identity, self.folder, self.keep = load, identity, folder, keep
         self._model: TextModel | None = None
         self._memory: OrderedDict[str, Reading] = OrderedDict()
-        self._lock = threading.RLock()
+        self._lock = threading.Lock()  # held for moments: who brings a known prompt waits for nobody
+        self._encoding = threading.RLock()  # held while the encoder is loaded and works
 
     def __call__(self, prompt: str) -> Tensor:
         """The embedding [77,D] of a prompt."""
@@ -105,20 +112,32 @@ class Prompts:
     def reading(self, prompt: str) -> Reading:
         """The embedding of a prompt, and what is to be said of it."""
         prompt = clean(prompt)
-        with self._lock:
-            if prompt not in self._memory:
-                self._memory[prompt] = self._from_disk(prompt) or self._encoded(prompt)
-            self._memory.move_to_end(prompt)
-            if len(self._memory) > KEPT_IN_MEMORY:
-                self._memory.popitem(last=False)
-            return self._memory[prompt]
+        if (known := self._known(prompt)) is not None:
+            return known
+        with self._encoding:
+            return self._known(prompt) or self._encoded(prompt)  # somebody may have brought it meanwhile
+
+    def warning(self, prompt: str) -> str:
+        """What is to be said of a prompt, as far as that is known without loading the encoder."""
+        prompt = clean(prompt)
+        if (known := self._known(prompt)) is not None:
+            return known.warning
+        if not self._encoding.acquire(blocking=False):  # a tokenizer serves one thread at a time
+            return ""
+        try:
+            return self._model.warning(prompt) if self._model else ""
+        finally:
+            self._encoding.release()
 
     def read_all(self, prompts: list[str]) -> None:
         """Embed several prompts while the encoder is there, then let it go: with the null prompt first."""
-        with self._lock:
+        wanted = [clean(prompt) for prompt in dict.fromkeys([NULL, *prompts])]
+        if all(self._known(prompt) is not None for prompt in wanted):
+            return
+        with self._encoding:
             kept, self.keep = self.keep, True
             try:
-                for prompt in dict.fromkeys([NULL, *prompts]):
+                for prompt in wanted:
                     self.reading(prompt)
             finally:
                 self.keep = kept
@@ -126,20 +145,44 @@ class Prompts:
                     self.let_go()
 
     def let_go(self) -> None:
-        """Free the memory of the encoder; it is loaded again when it is needed."""
+        """Free the memory of the encoder; it is loaded again when it is needed. While it works for somebody,
+        it is theirs to let go."""
+        if not self._encoding.acquire(blocking=False):
+            return
+        try:
+            if self._model is not None:
+                self._model = None
+                gc.collect()  # what spreads an encoder over devices ties it into circles
+                if torch.cuda.is_available():
+                    torch.cuda.empty_cache()
+        finally:
+            self._encoding.release()
+
+    def _known(self, prompt: str) -> Reading | None:
+        """The reading of a clean prompt, from memory or from disk."""
         with self._lock:
-            self._model = None
-            if torch.cuda.is_available():
-                torch.cuda.empty_cache()
+            if prompt in self._memory:
+                self._memory.move_to_end(prompt)
+                return self._memory[prompt]
+        reading = self._from_disk(prompt)
+        return None if reading is None else self._remembered(prompt, reading)
+
+    def _remembered(self, prompt: str, reading: Reading) -> Reading:
+        with self._lock:
+            reading = self._memory.setdefault(prompt, reading)
+            while len(self._memory) > KEPT_IN_MEMORY:
+                self._memory.popitem(last=False)
+            return reading
 
     def _encoded(self, prompt: str) -> Reading:
-        if self._model is None:
-            self._model = self.load()
-        reading = self._model.read(prompt)
+        with faults.explained("the text encoder"):
+            if self._model is None:
+                self._model = self.load()
+            reading = self._model.read(prompt)
         if not self.keep:
             self.let_go()
         self._to_disk(prompt, reading)
-        return reading
+        return self._remembered(prompt, reading)
 
     def path(self, prompt: str) -> Path | None:
         """Where the reading of a clean prompt is kept."""
@@ -158,7 +201,10 @@ class Prompts:
                 about = file.metadata() or {}
                 if (about.get("prompt"), about.get("encoder")) != (prompt, self.identity):
                     return None
-                return Reading(file.get_tensor("embedding"), about.get("warning", ""))
+                reading = Reading(file.get_tensor("embedding"), about.get("warning", ""))
+            with contextlib.suppress(OSError):  # a folder that others own can still be read
+                path.touch()
+            return reading
         except (SafetensorError, OSError):
             return None
 
@@ -174,8 +220,16 @@ class Prompts:
             os.close(handle)
             save_file({"embedding": reading.embedding.contiguous()}, aside, about)
             os.replace(aside, path)
+            self._trim()
         except OSError:
             return
+
+    def _trim(self) -> None:
+        """Keep the folder to a size, whatever visitors write. OSError if another process trims it too."""
+        files = list(self.folder.glob("*.safetensors"))
+        if len(files) > KEPT_ON_DISK:
+            for path in sorted(files, key=lambda path: path.stat().st_mtime)[: len(files) - KEPT_ON_DISK]:
+                path.unlink()
 
 
 def fingerprint(folder: Path) -> str:

@@ -11,8 +11,9 @@ picture above .5 on either is withheld, that is, black.
 Source: the DeepFloyd IF licence, sections 2a and 2c, and deepfloyd_if/modules in its repository.
 """
 
+import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -20,7 +21,8 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
-from diffusion_core import faults, images
+from diffusion_core import faults, hub, images
+from diffusion_core.fields import RecipeError
 
 NOTICE = (
     "DeepFloyd is licensed under the DeepFloyd License, Copyright (c) Stability AI Ltd. All Rights Reserved."
@@ -52,27 +54,80 @@ class Checked(NamedTuple):
     withheld: tuple[bool, ...]
 
 
+def is_public(environment: Mapping[str, str] = os.environ) -> bool:
+    """Do others than the person at this machine use it? DARKROOM_PUBLIC=1 or 0 says so; else it is public
+    on a Hugging Face Space, with a Gradio link, or when Gradio listens to other machines."""
+    if said := environment.get("DARKROOM_PUBLIC"):
+        return said.lower() not in ("0", "no", "false")
+    shared = environment.get("GRADIO_SHARE", "").lower() in ("1", "true")
+    listens = environment.get("GRADIO_SERVER_NAME", "localhost") not in ("localhost", "127.0.0.1", "::1")
+    return shared or listens or "SPACE_ID" in environment
+
+
+class Previews:
+    """How much is shown of DeepFloyd's pictures before they are checked: the setting of one house.
+
+    shown   "low": runs under way in 16 x 16 pixels; "open": as they are
+    public  a server that others use: it stays at "low"
+    """
+
+    def __init__(self, shown: str = "low", public: bool = False):
+        self.public, self._shown = public, "low"
+        if shown != "low":
+            self.choose(shown)
+
+    @property
+    def shown(self) -> str:
+        return "low" if self.public else self._shown
+
+    def choose(self, shown: str) -> None:
+        """A local user's wish. RecipeError on a public server."""
+        if shown not in ("low", "open"):
+            raise ValueError(f'previews are "low" or "open", not {shown!r}')
+        if self.public and shown == "open":
+            raise RecipeError(
+                "This server is public: DeepFloyd's pictures stay blurred until its filter has seen them."
+            )
+        self._shown = shown
+
+    @classmethod
+    def of(cls, environment: Mapping[str, str] = os.environ) -> "Previews":
+        """As the environment says: DARKROOM_PREVIEWS=open opens them, unless the server is public."""
+        public = is_public(environment)
+        wish = environment.get("DARKROOM_PREVIEWS", "low")
+        return cls("low" if public or wish not in ("low", "open") else wish, public)
+
+
 class Guard:
     """Filter and mark of one model.
 
-    load      () -> Parts; called for the first finished picture
-    previews  "low" shows runs under way in 16 x 16 pixels; "open" as they are, for a local user who has
-              chosen so. A public server leaves it at "low".
+    load      () -> Parts; called before its first picture
+    previews  "low" or "open", or the Previews of a house, where this may change
     """
 
-    def __init__(self, load: Callable[[], Parts], previews: str = "low"):
-        if previews not in ("low", "open"):
-            raise ValueError(f'previews are "low" or "open", not {previews!r}')
-        self.load, self.previews = load, previews
+    notices = (RESEARCH_ONLY, NOTICE)  # told wherever the model is chosen
+
+    def __init__(self, load: Callable[[], Parts], previews: Previews | str = "low"):
+        self.load = load
+        self._setting = Previews(previews) if isinstance(previews, str) else previews
         self._parts: Parts | None = None
         self._lock = threading.Lock()
+
+    @property
+    def previews(self) -> str:
+        return self._setting.shown
+
+    def ready(self) -> None:
+        """Load filter and mark, so that a run is not made in vain. Raises what `load` raises."""
+        with self._lock:
+            self._parts = self._parts or self.load()
 
     @torch.inference_mode()
     def check(self, pictures: Tensor) -> Checked:
         """Finished pictures [B,3,H,W] in [-1, 1], filtered and then marked. Raises what `load` raises: a
         picture that cannot be checked is not shown."""
+        self.ready()
         with self._lock:
-            self._parts = self._parts or self.load()
             shown = [images.to_picture(picture) for picture in pictures]
             withheld = self._withheld(shown)
             black = Image.new("RGB", shown[0].size)
@@ -99,6 +154,8 @@ class Guard:
 
 class _Unguarded(Guard):
     """For networks that ask for no guard: everything passes as it is."""
+
+    notices = ()
 
     def check(self, pictures: Tensor) -> Checked:
         return Checked(pictures, ())
@@ -130,10 +187,18 @@ def loader(source: str, device: torch.device | str = "cpu") -> Callable[[], Part
                 self.post_init()
 
         with faults.explained(f"the safety filter of {source}"):
-            return Parts(
-                Checker.from_pretrained(source, subfolder="safety_checker").eval().to(device),
-                CLIPImageProcessor.from_pretrained(source, subfolder="feature_extractor"),
-                IFWatermarker.from_pretrained(source, subfolder="watermarker"),
-            )
+            folder = hub.folder_of(source, "safety_checker", "feature_extractor", "watermarker")
+            with hub.reading():
+                checker = Checker.from_pretrained(
+                    folder,
+                    subfolder="safety_checker",
+                    dtype=torch.float32 if torch.device(device).type == "cpu" else torch.float16,
+                    use_safetensors=True,
+                    output_loading_info=True,
+                    **hub.variant(folder / "safety_checker"),
+                )
+                extractor = CLIPImageProcessor.from_pretrained(folder, subfolder="feature_extractor")
+            mark = hub.fill(IFWatermarker().to("meta"), folder / "watermarker", source, "cpu", torch.float32)
+            return Parts(hub.whole(checker, source).eval().to(device), extractor, mark)
 
     return load

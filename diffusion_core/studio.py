@@ -4,11 +4,14 @@ studio = Studio()
 studio.register(card, load)                    who there is, and how it is loaded when first needed
 for frame in studio.run(recipe, owner): ...    live frames, then a Result
 studio.cost(recipe)                            network calls, rows, seconds: before anything runs
+studio.notices(recipe)                         what to know of it: a licence, a prompt that was cut
+
+How networks are kept stands in keeper.py.
 """
 
-import threading
+import contextlib
 import time
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
@@ -19,10 +22,11 @@ from torch import Tensor
 
 from diffusion_core import images, techniques
 from diffusion_core.engine import Engine
-from diffusion_core.estimates import Card, Condition, given
+from diffusion_core.estimates import Condition, given
+from diffusion_core.faults import ModelError
 from diffusion_core.fields import RecipeError
+from diffusion_core.keeper import Keeper
 from diffusion_core.levels import CLEAN, Level
-from diffusion_core.networks import Network
 from diffusion_core.recipes import Recipe
 from diffusion_core.runs import Stop
 from diffusion_core.safety import UNGUARDED, Guard, with_captions
@@ -35,7 +39,8 @@ KEPT_STEPS = 24  # how many steps of a run are kept for the scrubber and the fil
 class Frame(NamedTuple):
     """A run under way: x [B,C,H,W] before evaluation `index` of `of`, the last x0^, seconds to go.
 
-    low, high and columns say how it is shown, as in a Plan.
+    low, high and columns say how it is shown, as in a Plan. notices: sentences for people, the same in every
+    frame of a run: another model took over, a licence, what was cut off a prompt.
     """
 
     index: int
@@ -47,6 +52,7 @@ class Frame(NamedTuple):
     low: float
     high: float
     columns: int
+    notices: tuple[str, ...] = ()
 
 
 class Kept(NamedTuple):
@@ -59,7 +65,10 @@ class Kept(NamedTuple):
 
 
 class Result(NamedTuple):
-    """A finished run: pictures [B,C,H,W] in [low, high], and the steps that led there."""
+    """A finished run: pictures [B,C,H,W] in [low, high], and the steps that led there.
+
+    recipe is what was really made: where another model took over, it names that one. notices: see Frame.
+    """
 
     recipe: Recipe
     pictures: Tensor
@@ -69,6 +78,7 @@ class Result(NamedTuple):
     captions: tuple[str, ...]
     film: list[Kept]
     seconds: float
+    notices: tuple[str, ...] = ()
 
     def grid(self, zoom: int = 1) -> Image.Image:
         """All pictures on one sheet."""
@@ -100,51 +110,26 @@ def duration(seconds: float) -> str:
     return f"{whole} s" if whole < 60 else f"{whole // 60} min {whole % 60:02d} s"
 
 
-class Studio:
-    """Cards, loaders, warm networks, example pictures, and the engine that serves all runs."""
+class Studio(Keeper):
+    """Networks and who keeps them, example pictures, and the engine that serves all runs."""
 
     def __init__(self, engine: Engine | None = None, **engine_options):
-        self._cards: dict[str, Card] = {}
-        self._loaders: dict[str, Callable[[], Network]] = {}
-        self._warm: dict[str, Network] = {}
-        self._loading: dict[str, threading.Lock] = {}
-        self._guards: dict[str, Guard] = {}
+        super().__init__()
         self.examples: dict[str, Callable[[], Image.Image]] = {}
         self.engine = engine or Engine(self.network, **engine_options)
         self._count = lru_cache(32)(self._counted)  # few: a recipe may hold a picture
 
-    def register(self, card: Card, load: Callable[[], Network]) -> None:
-        """Tell the studio of a network; `load` is called once, when it is first needed."""
-        self._cards[card.name] = card
-        self._loaders[card.name] = load
-        self._loading[card.name] = threading.Lock()
-
-    def guard(self, name: str, guard: Guard) -> None:
-        """Show nothing that this network made unless it has passed the guard, see safety.py."""
-        self._guards[name] = guard
-
-    def card(self, name: str) -> Card:
-        """RecipeError if no such network is there."""
-        if name not in self._cards:
-            raise RecipeError(f"The model {name} is not here. Its weights may be missing from checkpoints/.")
-        return self._cards[name]
-
-    def network(self, name: str) -> Network:
-        """The network, loaded by whoever comes first; others wait. Raises what the loader raises."""
-        if name not in self._warm:
-            with self._loading[self.card(name).name]:
-                if name not in self._warm:
-                    self._warm[name] = self._loaders[name]()
-        return self._warm[name]
-
     def warm(self, name: str, rows: int = 8) -> None:
         """Load a network ahead of its first visitor, and learn what a row costs on this machine."""
-        self.network(name)
-        card = self.card(name)
-        probe = given(card, Condition((None,) * rows))
-        for _ in range(2):  # the first forward also pays for what is set up once
+        nobody = (None,) * rows
+        with self.holding([name]):
+            self.prepare({name: nobody})
+            card = self.card(name)
             x = torch.zeros(rows, *card.shape)
-            self.engine.submit(ask_once(x, Level(0.0, 1.0, 1.0), probe), owner="warm").result()
+            beside, noise = (torch.zeros_like(x), 0) if card.beside else (None, None)
+            probe = given(card, Condition(nobody, beside, noise))
+            for _ in range(2):  # the first forward also pays for what is set up once
+                self.engine.submit(ask_once(x, Level(0.0, 1.0, 1.0), probe), owner="warm").result()
 
     def picture(self, value: str) -> Image.Image:
         """The picture a recipe names: an example, or the data it carries."""
@@ -168,29 +153,75 @@ class Studio:
     def run(self, recipe: Recipe, owner: str = "", stop: Stop | None = None) -> Iterator[Frame | Result]:
         """Frames as they come (the newest, if the reader is slow), and a Result at the end.
 
-        Closing the generator cancels the run; so does stop.now(), from any thread, and then this raises
-        Cancelled. RecipeError, CheckpointError and Busy carry a sentence.
+        Where the recipe's model cannot be opened, the built-in one takes over; notices say so. Closing the
+        generator cancels the run; so does stop.now(), from any thread, and then this raises Cancelled.
+        RecipeError, ModelError and Busy carry a sentence.
         """
-        began = time.perf_counter()
-        plan = self.plan(recipe)
-        told = self._count(recipe)[2]
-        for name, labels in told.items():
-            self.network(name).prepare(labels)
-        guard = next((self._guards[name] for name in told if name in self._guards), UNGUARDED)
-        film: list[Kept] = []
-        run = self.engine.submit(_kept(plan, film, guard), owner)
-        if stop:
-            stop.attach(run.cancel)
-        try:
-            for step in run:
-                x, x0 = guard.preview(step.x), guard.preview(step.x0)
-                shown = (plan.low, plan.high, plan.columns)
-                yield Frame(step.index, step.of, step.level, x, x0, _eta(step, began), *shown)
-            pictures, withheld = guard.check(run.result())
-        finally:
-            run.cancel()
+        arrived = time.perf_counter()
+        with contextlib.ExitStack() as held:
+            recipe, notices = self._made_ready(recipe, held)
+            plan = self.plan(recipe)
+            told = self.told(recipe)
+            notices += self.words_on(told)
+            guard = next(iter(self.guards_of(told)), UNGUARDED)
+            film: list[Kept] = []
+            run = self.engine.submit(_kept(plan, film, guard), owner)
+            pace = _Pace()
+            if stop:
+                stop.attach(run.cancel)
+            try:
+                for step in run:
+                    x, x0 = guard.preview(step.x), guard.preview(step.x0)
+                    shown = (plan.low, plan.high, plan.columns, notices)
+                    yield Frame(step.index, step.of, step.level, x, x0, pace.left(step), *shown)
+                pictures, withheld = guard.check(run.result())
+            finally:
+                run.cancel()
+        film = _checked(film, pictures, withheld, plan)
         plan = plan._replace(captions=with_captions(plan.captions, withheld))
-        yield Result(recipe, pictures, *plan[1:], film=film, seconds=time.perf_counter() - began)
+        seconds = time.perf_counter() - arrived
+        yield Result(recipe, pictures, *plan[1:], film=film, seconds=seconds, notices=notices)
+
+    def ready(self, recipe: Recipe) -> None:
+        """Read a recipe's prompts and load its networks, ahead of a run. ModelError."""
+        self.prepare(self.told(recipe))
+
+    def told(self, recipe: Recipe) -> dict[str, set[Hashable]]:
+        """Which networks a recipe asks, and with which labels."""
+        return self._count(recipe)[2]
+
+    def notices(self, recipe: Recipe) -> tuple[str, ...]:
+        """What a person should know before running a recipe, as sentences; see Frame. Loads nothing, so it
+        knows what was cut off a prompt only if that was read before, or its encoder is there."""
+        return self.words_on(self.told(recipe))
+
+    def _made_ready(self, recipe: Recipe, held: contextlib.ExitStack) -> tuple[Recipe, tuple[str, ...]]:
+        """The recipe with its networks loaded and held; or, with a word on it, the same recipe on the model
+        to fall back on. RecipeError, ModelError."""
+        try:
+            held.enter_context(self.holding(self.told(recipe)))
+            self.ready(recipe)
+            return recipe, ()
+        except ModelError as error:
+            held.close()
+            other = self._instead(recipe)
+            if other is None:
+                raise
+            try:
+                held.enter_context(self.holding(self.told(other)))
+                self.ready(other)
+            except (ModelError, RecipeError) as second:
+                raise ModelError(f"{error} Nor can the built-in model take its place: {second}") from error
+            return other, (f"{error} This picture is made by the built-in model instead.",)
+
+    def _instead(self, recipe: Recipe) -> Recipe | None:
+        """The recipe on the model to fall back on, if it is not that already, and one for such models."""
+        if not self.fallback or recipe.values.get("model") in (None, self.fallback):
+            return None
+        try:
+            return recipe.changed(model=self.fallback)
+        except RecipeError:
+            return None
 
     def cost(self, recipe: Recipe) -> Cost:
         """What running the recipe takes, counted by walking its process without answers."""
@@ -211,10 +242,19 @@ class Studio:
         return calls, rows, told
 
 
-def _eta(step: Step, began: float) -> float | None:
-    if not step.index:
-        return None
-    return (time.perf_counter() - began) / step.index * (step.of - step.index)
+class _Pace:
+    """How fast a run's steps come, from the first one that was seen: what was waited before, for weights or
+    for one's turn, is no part of it."""
+
+    def __init__(self):
+        self._submitted, self._began = time.perf_counter(), None
+
+    def left(self, step: Step) -> float | None:
+        """Seconds until the last step, None before that can be told."""
+        now = time.perf_counter()
+        if self._began is None:  # a reader who missed the first steps counts from when they were asked for
+            self._began = self._submitted if step.index else now
+        return (now - self._began) / step.index * (step.of - step.index) if step.index else None
 
 
 def _kept(plan: Plan, film: list[Kept], guard: Guard) -> Process:
@@ -229,7 +269,8 @@ def _kept(plan: Plan, film: list[Kept], guard: Guard) -> Process:
     try:
         while True:
             step = next(process) if answers is None else process.send(answers)
-            if step.index == round(len(film) * step.of / min(KEPT_STEPS, step.of)):
+            grew = film and film[-1].x.shape[-1] < step.x.shape[-1]  # stage II begins: x0^ is the small one
+            if grew or step.index == round(len(film) * step.of / min(KEPT_STEPS, step.of)):
                 put_aside(step.index, step.level, step.x, step.x0)
             answers = yield step
     except StopIteration as end:
@@ -238,6 +279,23 @@ def _kept(plan: Plan, film: list[Kept], guard: Guard) -> Process:
         return end.value
     finally:
         process.close()
+
+
+def _checked(film: list[Kept], pictures: Tensor, withheld: Sequence[bool], plan: Plan) -> list[Kept]:
+    """The film of pictures [B,C,H,W] that a guard has seen: its end is what passed, and of a picture that
+    was withheld nothing is left. A film of other pictures goes dark as a whole if one was withheld."""
+
+    def darkened(x: Tensor | None) -> Tensor | None:
+        if x is None or not any(withheld):
+            return x
+        dark = torch.tensor(withheld) if len(withheld) == len(x) else torch.ones(len(x), dtype=torch.bool)
+        return x.masked_fill(dark.view(-1, 1, 1, 1), 0)
+
+    film = [kept._replace(x=darkened(kept.x), x0=darkened(kept.x0)) for kept in film]
+    if film and film[-1].level == CLEAN:
+        end = _as_bytes(pictures, plan.low, plan.high)
+        film[-1] = film[-1]._replace(x=end, x0=end)
+    return film
 
 
 def _as_bytes(x: Tensor, low: float, high: float) -> Tensor:

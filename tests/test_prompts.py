@@ -1,5 +1,6 @@
 """Prompts: one cleaning, a word on what was cut, and an encoder that is loaded once per new text."""
 
+import os
 import threading
 
 import pytest
@@ -7,6 +8,7 @@ import tiny_if as tiny
 import torch
 from safetensors.torch import load_file, save_file
 
+from diffusion_core.faults import ModelError
 from diffusion_core.prompts import TOKENS, Prompts, TextModel, clean, fingerprint
 
 
@@ -140,6 +142,72 @@ def test_many_threads_load_the_encoder_once(model):
     for thread in threads:
         thread.join()
     assert loader.times == 1
+
+
+def test_a_known_prompt_waits_for_nobody(model):
+    """The engine's thread asks for embeddings that were read; it must not wait for a visitor's new ones."""
+    loading, go_on = threading.Event(), threading.Event()
+
+    def load():
+        loading.set()
+        assert go_on.wait(10)
+        return model
+
+    prompts = Prompts(Loader(model), "tiny")
+    prompts.read_all(["a dog"])
+    prompts.load = load
+    visitor = threading.Thread(target=prompts.read_all, args=(["a skull"],))
+    visitor.start()
+    assert loading.wait(10)
+    found = []
+    engine = threading.Thread(target=lambda: found.append(prompts("a dog").shape), daemon=True)
+    engine.start()
+    engine.join(5)
+    assert found == [(TOKENS, tiny.TEXT_WIDTH)] and visitor.is_alive()
+    assert prompts.warning("a skull " * 100) == "" and prompts.let_go() is None
+    go_on.set()
+    visitor.join(10)
+    assert prompts._known("a skull") is not None and prompts._model is None
+
+
+def test_known_prompts_do_not_trouble_the_encoder(model):
+    loader = Loader(model)
+    prompts = Prompts(loader, "tiny")
+    prompts.read_all(["a dog", "A  Dog"])
+    prompts.read_all(["a dog", ""])
+    assert loader.times == 1
+
+
+def test_a_warning_is_known_before_reading_where_the_encoder_is_at_hand(model, tmp_path):
+    long = "a photo of a dog " * 30
+    prompts = Prompts(Loader(model), "tiny", tmp_path, keep=True)
+    assert prompts.warning(long) == "", "nothing is loaded to find out"
+    prompts("a dog")
+    assert "longer than 77 tokens" in prompts.warning(long) and prompts._known(clean(long)) is None
+    prompts(long)
+    assert "longer than 77 tokens" in Prompts(Loader(model), "tiny", tmp_path).warning(long)
+
+
+def test_the_folder_stays_of_a_size(model, tmp_path, monkeypatch):
+    """Whatever visitors write; what was used longest ago goes first."""
+    monkeypatch.setattr("diffusion_core.prompts.KEPT_ON_DISK", 3)
+    prompts = Prompts(Loader(model), "tiny", tmp_path, keep=True)
+    for age, prompt in enumerate(("one", "two", "three")):
+        prompts(prompt)
+        os.utime(prompts.path(prompt), (1e9 + age, 1e9 + age))
+    Prompts(Loader(model), "tiny", tmp_path)("one")  # used again
+    prompts("four")
+    kept = {prompt for prompt in ("one", "two", "three", "four") if prompts.path(prompt).exists()}
+    assert kept == {"one", "three", "four"}
+
+
+def test_what_the_encoder_raises_becomes_a_sentence(model):
+    class Broken(TextModel):
+        def read(self, prompt):
+            raise torch.OutOfMemoryError("CUDA out of memory")
+
+    with pytest.raises(ModelError, match="not enough memory for the text encoder"):
+        Prompts(lambda: Broken(*model), "tiny")("a dog")
 
 
 def test_the_fingerprint_tells_encoders_apart(tiny_if, tmp_path):

@@ -8,6 +8,7 @@ from itertools import pairwise
 import pytest
 import torch
 from fakes import FakeNetwork, FakeStudio, drawing, played
+from text_house import text_techniques_installed as _installed  # noqa: F401
 
 from benchmarks.mnist import ddpm_loop, flow_loop
 from diffusion_core import estimates, images, recipes, techniques
@@ -20,7 +21,6 @@ from diffusion_core.runs import Stop
 from diffusion_core.sampling import Rng
 from diffusion_core.studio import Frame, Result, Studio, duration
 from diffusion_core.text_recipes import TEXT_SCHEMAS
-from diffusion_core.text_techniques import TEXT_TECHNIQUES
 from mnist_models import network, zoo
 
 PHOTO = images.to_uri(drawing(64))
@@ -39,12 +39,7 @@ OTHERWISE = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def _all_techniques(monkeypatch):
-    """Text techniques are part of the house only where a text model is; here they always are."""
-    for name, schema in TEXT_SCHEMAS.items():
-        monkeypatch.setitem(recipes.SCHEMAS, name, schema)
-        monkeypatch.setitem(techniques.TECHNIQUES, name, TEXT_TECHNIQUES[name])
+pytestmark = pytest.mark.usefixtures("_installed")
 
 
 def result_of(studio: Studio, recipe: Recipe) -> Result:
@@ -103,6 +98,28 @@ def test_frames_and_film_show_how_it_came_to_be(fake_studio):
     assert gaps <= {4, 5}
     assert torch.equal(film[-1].x, (result.pictures.clamp(0, 1) * 255).round().to(torch.uint8))
     assert torch.equal(film[-1].x, film[-1].x0)
+
+
+def test_loading_is_no_part_of_the_time_to_go():
+    """A model that is read for seconds must not make every step look slow."""
+
+    class Steady(FakeNetwork):
+        def forward(self, rows):
+            time.sleep(0.02)
+            return super().forward(rows)
+
+    def load():
+        time.sleep(1.5)
+        return Steady(card)
+
+    studio, card = Studio(), network.card("flow-class", "last")
+    studio.register(card, load)
+    seen = [(time.perf_counter(), e) for e in studio.run(Recipe.of("mnist-sample", steps=20, digits="1"))]
+    studio.engine.close()
+    frames = [(now - seen[0][0], frame) for now, frame in seen[:-1] if frame.index]
+    for walked, frame in frames:
+        assert frame.eta < (walked + 0.5) / frame.index * (20 - frame.index)
+    assert len(frames) > 2 and seen[-1][1].seconds > 1.5
 
 
 def test_a_short_run_keeps_every_step(fake_studio):
