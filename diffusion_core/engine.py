@@ -5,13 +5,18 @@ all runs, fairly among their owners; one forward per network; hand the answers b
 one step. There is no waiting for a batch to fill: whoever is there rides along.
 
 Fair means: every owner has a clock that advances by the rows answered for them, and the owner whose clock
-is furthest behind is served first. A newcomer starts at the earliest clock among those being served.
+is furthest behind is served first. A newcomer starts at the earliest clock among those being served. Where
+more come than are served side by side, they wait their turn, everybody's first run before anybody's second.
+
+An engine without a thread is drained: whoever waits for a run's news does the work meanwhile. So the same
+engine serves where no thread may own the GPU for long, see zerogpu.py.
 """
 
 import atexit
 import itertools
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 
 import torch
@@ -34,8 +39,10 @@ class OutOfMemory(RuntimeError):
 class Engine:
     """networks: name -> Network, called on the engine's thread (a Studio loads before it submits).
 
-    runs_at_most  more are refused with Busy
-    patience      seconds after which a run that nobody reads is dropped
+    runs_at_most    more are refused with Busy
+    served_at_most  so many are served side by side, the others wait; place_of(owner) tells their place
+    patience        seconds after which a run that nobody reads is dropped
+    thread          False: drained by its readers, or by whoever calls tick()
     """
 
     def __init__(
@@ -43,10 +50,12 @@ class Engine:
         networks: Callable[[str], Network],
         *,
         runs_at_most: int = 200,
+        served_at_most: int = 48,
         patience: float = 60.0,
         thread: bool = True,
     ):
-        self.networks, self.runs_at_most, self.patience = networks, runs_at_most, patience
+        self.networks, self.patience = networks, patience
+        self.runs_at_most, self.served_at_most = runs_at_most, served_at_most
         self.ticks = self.rows = 0
         self.row_seconds: dict[str, float] = {}
         self._numbers = itertools.count()
@@ -68,7 +77,7 @@ class Engine:
                 raise Busy("Darkroom is closing. Open it again in a moment.")
             if len(self._runs) >= self.runs_at_most:
                 raise Busy(f"{len(self._runs)} pictures are being made right now. Try again in a moment.")
-            run = Run(process, owner, next(self._numbers))
+            run = Run(process, owner, next(self._numbers), None if self._thread else self._drain)
             clocks = [self._clock[r.owner] for r in self._runs]
             self._clock[owner] = max(self._clock.get(owner, 0.0), min(clocks, default=0.0))
             self._runs.append(run)
@@ -77,8 +86,13 @@ class Engine:
 
     @property
     def running(self) -> int:
-        """How many runs are being served."""
+        """How many runs are being served, or wait for that."""
         return len(self._runs)
+
+    def place_of(self, owner: str) -> int:
+        """The place in the line of this owner's next run that waits; 0 if none waits."""
+        line = self._line()
+        return next((k + 1 for k, run in enumerate(line) if run.owner == owner), 0)
 
     def close(self) -> None:
         """Cancel everything and end the thread."""
@@ -121,6 +135,10 @@ class Engine:
                     for run in list(self._runs):
                         run.finish(error=error)
 
+    def _drain(self) -> None:
+        with torch.inference_mode():
+            self.tick()
+
     def _admit_and_drop(self) -> None:
         now = time.monotonic()
         with self._wake:
@@ -128,10 +146,23 @@ class Engine:
         for run in runs:
             if run.cancelled or now - run.last_read > self.patience:
                 run.finish(error=Cancelled())
-            elif not run.started:
-                run.advance()
         with self._wake:
             self._forget_done()
+            room = self.served_at_most - sum(run.started for run in self._runs)
+        for run in self._line()[: max(0, room)]:
+            run.advance()
+        with self._wake:
+            self._forget_done()
+
+    def _line(self) -> list[Run]:
+        """Who waits to be served: first those whose owner has the fewest runs before."""
+        before: Counter[str] = Counter()
+        waiting = []
+        for run in sorted(self._runs, key=lambda run: (not run.started, run.number)):
+            if not run.started:
+                waiting.append((before[run.owner], run.number, run))
+            before[run.owner] += 1
+        return [run for *_, run in sorted(waiting, key=lambda each: each[:2])]
 
     def _forget_done(self) -> None:
         self._runs = [run for run in self._runs if not run.done]

@@ -274,17 +274,17 @@ def checkerboard_and_gradients() -> Image.Image:
     return Image.fromarray((page.clip(0, 1) * 255).round().astype(np.uint8))
 
 
-def _kept(draw: Callable[[], Image.Image]) -> Callable[[], Image.Image]:
+def kept(draw: Callable[[], Image.Image]) -> Callable[[], Image.Image]:
     """Draw once; hand out copies, so that nobody can spoil it for the next."""
     drawn = lru_cache(maxsize=1)(draw)
     return lambda: drawn().copy()
 
 
 EXAMPLES: dict[str, Callable[[], Image.Image]] = {
-    "Rocket": _kept(rocket),
-    "Campfire": _kept(campfire),
-    "Mountain village": _kept(mountain_village),
-    "Portrait": _kept(portrait),
-    "Apple": _kept(apple),
-    "Checkerboard and gradients": _kept(checkerboard_and_gradients),
+    "Rocket": kept(rocket),
+    "Campfire": kept(campfire),
+    "Mountain village": kept(mountain_village),
+    "Portrait": kept(portrait),
+    "Apple": kept(apple),
+    "Checkerboard and gradients": kept(checkerboard_and_gradients),
 }

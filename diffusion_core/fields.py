@@ -101,10 +101,14 @@ class Seed(Field):
 
 @dataclass(frozen=True)
 class Text(Field):
-    """A text of at most `most` characters, checked further by `parse`, which raises RecipeError."""
+    """A text of at most `most` characters, checked further by `parse`, which raises RecipeError.
+
+    lines: how many lines the box on the page has.
+    """
 
     most: int = 200
     parse: Callable[[str], Any] | None = None
+    lines: int = 1
 
     def read(self, value: Any) -> str:
         if not isinstance(value, (str, int)) or isinstance(value, bool):

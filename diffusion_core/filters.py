@@ -51,7 +51,7 @@ class Filter:
 Bank = tuple[Filter, ...]
 
 
-def frequencies(sigma: float = SIGMA, kernel: int = KERNEL) -> Bank:
+def frequencies(sigma: float = SIGMA, kernel: int | None = None) -> Bank:
     """(low, high): a Gaussian blur, and what it takes away. sigma and kernel in pixels at 64."""
     blur = gaussian(sigma, kernel)
     return (
@@ -60,7 +60,7 @@ def frequencies(sigma: float = SIGMA, kernel: int = KERNEL) -> Bank:
     )
 
 
-def triple(sigma_fine: float = SIGMA_FINE, sigma: float = SIGMA, kernel: int = KERNEL) -> Bank:
+def triple(sigma_fine: float = SIGMA_FINE, sigma: float = SIGMA, kernel: int | None = None) -> Bank:
     """(low, medium, high): high is what a fine blur takes away, medium what a second blur takes then."""
     fine, coarse = gaussian(sigma_fine, kernel), gaussian(sigma, kernel)
 
@@ -99,28 +99,37 @@ def motions(length: int = MOTION) -> Bank:
     )
 
 
-BANKS: dict[str, Callable[[], Bank]] = {
+BANKS: dict[str, Callable[[float], Bank]] = {
     "low/high": frequencies,
-    "low/medium/high": triple,
-    "grey/colour": greys,
-    "moving/still": motions,
+    "low/medium/high": lambda sigma: triple(SIGMA_FINE * sigma / SIGMA, sigma),
+    "grey/colour": lambda sigma: greys(),
+    "moving/still": lambda sigma: motions(),
 }
 
 
-def bank(name: str) -> Bank:
-    """A bank by name, at its usual widths. ValueError, naming all, if there is none."""
+def bank(name: str, sigma: float = SIGMA) -> Bank:
+    """A bank by name. sigma: where its frequencies part, in pixels at 64, if it has any; three bands part
+    again at half of it. ValueError, naming all, if there is no such bank."""
     if name not in BANKS:
         raise ValueError(f"there is no bank of filters {name!r}; there are {', '.join(BANKS)}")
-    return BANKS[name]()
+    return BANKS[name](sigma)
 
 
-def gaussian(sigma: float = SIGMA, kernel: int = KERNEL) -> Callable[[Tensor], Tensor]:
+def part(name: str, sigma: float = SIGMA) -> Filter:
+    """A filter by name, of the banks with two bands: low, high, grey, colour, moving or still."""
+    pairs = [each for each in map(lambda of: bank(of, sigma), BANKS) if len(each) == 2]
+    return next(each for pair in pairs for each in pair if each.name == name)
+
+
+def gaussian(sigma: float = SIGMA, kernel: int | None = None) -> Callable[[Tensor], Tensor]:
     """A Gaussian blur. At 64 px: `kernel` taps (odd), deviation `sigma` px; at 256 px 133 and 8.
 
-    ValueError if sigma is not positive or kernel not a positive odd number.
+    Without `kernel`, 33 taps as published, or more where sigma is so wide that they would cut it off:
+    3 sigma to both sides. ValueError if sigma is not positive or kernel not a positive odd number.
     """
     if not sigma > 0:
         raise ValueError(f"the sigma of a blur must be above 0, not {sigma:g}")
+    kernel = max(KERNEL, 2 * math.ceil(3 * sigma) + 1) if kernel is None else kernel
     _odd(kernel)
 
     def taps(side: int) -> Tensor:
@@ -141,6 +150,13 @@ def motion(length: int = MOTION) -> Callable[[Tensor], Tensor]:
         return torch.full((count,), 1 / count, dtype=torch.float64)
 
     return _separable(None, taps)
+
+
+def as_large(x: Tensor, side: int) -> Tensor:
+    """[...,h,w] -> [...,side,side], every pixel repeated, so that pictures of both stages of a cascade fit
+    on one sheet; what is as large already stays as it is."""
+    k = max(1, side // x.shape[-1])
+    return x.repeat_interleave(k, -2).repeat_interleave(k, -1)
 
 
 def _odd(count: int) -> None:

@@ -118,6 +118,10 @@ class Recipe:
     def __hash__(self) -> int:
         return hash(self.to_json())
 
+    def __reduce__(self):
+        """Pickled as plain data, on its way to a worker and back."""
+        return Recipe.from_dict, (self.to_dict(),)
+
     def changed(self, **values: Any) -> "Recipe":
         """The same recipe with some values changed, checked again."""
         return Recipe.of(self.technique, **{**self.values, **values})

@@ -2,6 +2,9 @@
 
 The engine's thread moves it on; whoever submitted it reads its steps, waits for its picture, or cancels.
 Its asks are cut into pieces that fit into one forward, and the answers are put together again in order.
+
+Whoever works in a thread of their own tells others through a Mailbox: the engine its steps, a training its
+progress, a development its frames.
 """
 
 import contextlib
@@ -9,15 +12,89 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import Any, Generic, TypeVar
 
 import torch
 
 from diffusion_core.estimates import Answer, Ask
 from diffusion_core.sampling import Process, Step
 
+News = TypeVar("News")
+
 
 class Cancelled(Exception):
     """The run was stopped before its picture was done."""
+
+
+class Mailbox(Generic[News]):
+    """Room for one piece of news: a worker puts the newest in, any number of readers take it out. A slow
+    reader gets the newest, not a backlog; the last one is missed by nobody.
+
+    last_read  time.monotonic() when somebody last looked or waited
+    newest     None before the first
+    """
+
+    def __init__(self):
+        self.last_read = time.monotonic()
+        self.newest: News | None = None
+        self._changed = threading.Condition()
+        self._result: Any = None
+        self._error: BaseException | None = None
+        self._ended = False
+
+    def put(self, news: News) -> None:
+        with self._changed:
+            self.newest = news
+            self._changed.notify_all()
+
+    def end(self, result: Any = None, error: BaseException | None = None) -> None:
+        """Nothing more will come. Readers get the result, or the error is raised where they read."""
+        with self._changed:
+            self._result, self._error, self._ended = result, error, True
+            self._changed.notify_all()
+
+    @property
+    def ended(self) -> bool:
+        return self._ended
+
+    def __iter__(self) -> Iterator[News]:
+        """Each piece of news that is new to this reader, until the end. Raises what went wrong."""
+        return (news for news in self.watched() if news is not None)
+
+    def watched(self, seconds: float | None = None) -> Iterator[News | None]:
+        """The same, with a None whenever nothing came for so many seconds."""
+        seen, since = None, time.monotonic()
+        while True:
+            with self._changed:
+                while self.newest is seen and not self._ended:
+                    if seconds is not None and time.monotonic() - since >= seconds:
+                        break
+                    self._wait()
+                self.last_read = since = time.monotonic()
+                newest, ended = self.newest, self._ended
+            if newest is not seen:
+                seen = newest
+                yield newest
+            elif ended:
+                if self._error:
+                    raise self._error
+                return
+            else:
+                yield None
+
+    def result(self) -> Any:
+        """Wait for the end. Raises what went wrong."""
+        with self._changed:
+            while not self._ended:
+                self._wait()
+        if self._error:
+            raise self._error
+        return self._result
+
+    def _wait(self) -> None:
+        """A moment at most; called with the lock held."""
+        self.last_read = time.monotonic()
+        self._changed.wait(0.5)
 
 
 class Stop:
@@ -40,20 +117,20 @@ class Stop:
             cancel()
 
 
-class Run:
-    """One process in the engine. Iterate for its steps (always the newest), or wait for result()."""
+class Run(Mailbox[Step]):
+    """One process in the engine. Iterate for its steps (always the newest), or wait for result(), a tensor;
+    both raise Cancelled, or what went wrong in the process or its network.
 
-    def __init__(self, process: Process, owner: str, number: int):
-        self.process, self.owner, self.number = process, owner, number
+    tick  of an engine without a thread: whoever waits for news calls it
+    """
+
+    def __init__(self, process: Process, owner: str, number: int, tick: Callable[[], object] | None = None):
+        super().__init__()
+        self.process, self.owner, self.number, self.tick = process, owner, number, tick
         self.asks: list[Ask] = []
         self.parts: list[list[Answer]] = []
         self.started = False
-        self.last_read = time.monotonic()
-        self._changed = threading.Condition()
-        self._step: Step | None = None
-        self._result: torch.Tensor | None = None
-        self._error: BaseException | None = None
-        self._cancelled = self._done = False
+        self._cancelled = False
 
     def cancel(self) -> None:
         """Stop at the next tick. Safe from any thread, at any time, more than once."""
@@ -65,35 +142,13 @@ class Run:
 
     @property
     def done(self) -> bool:
-        return self._done
+        return self.ended
 
-    def __iter__(self) -> Iterator[Step]:
-        """Steps as they come; a slow reader gets the newest, not a backlog. Raises what went wrong."""
-        seen = None
-        while True:
-            with self._changed:
-                while self._step is seen and not self._done:
-                    self.last_read = time.monotonic()
-                    self._changed.wait(0.5)
-                self.last_read = time.monotonic()
-                step, done = self._step, self._done
-            if step is not seen:
-                seen = step
-                yield step
-            elif done:
-                if self._error:
-                    raise self._error
-                return
-
-    def result(self) -> torch.Tensor:
-        """Wait for the picture. Raises Cancelled, or what went wrong in the process or its network."""
-        with self._changed:
-            while not self._done:
-                self.last_read = time.monotonic()
-                self._changed.wait(0.5)
-        if self._error:
-            raise self._error
-        return self._result
+    def _wait(self) -> None:
+        if self.tick is None:
+            return super()._wait()
+        self.last_read = time.monotonic()
+        self.tick()
 
     # what follows is for the engine's thread
 
@@ -104,7 +159,7 @@ class Run:
             while True:
                 step = self.process.send(answers if self.started else None)
                 self.started, answers = True, []
-                self._publish(step)
+                self.put(step)
                 if step.asks:
                     self.asks, self.parts = step.asks, [[] for _ in step.asks]
                     return
@@ -123,14 +178,7 @@ class Run:
         self.asks, self.parts = [], []
         with contextlib.suppress(Exception):  # the run is over, whatever its process says to that
             self.process.close()
-        with self._changed:
-            self._result, self._error, self._done = result, error, True
-            self._changed.notify_all()
-
-    def _publish(self, step: Step) -> None:
-        with self._changed:
-            self._step = step
-            self._changed.notify_all()
+        self.end(result, error)
 
 
 @dataclass(eq=False)

@@ -8,6 +8,7 @@ from PIL import Image
 from torch import Tensor
 
 from diffusion_core import images
+from diffusion_core.filters import as_large
 from diffusion_core.studio import Result
 
 STRIP_PICTURES = 8
@@ -24,12 +25,14 @@ def sheet(result: Result) -> Image.Image:
 
 
 def kept_sheet(kept: Tensor, columns: int) -> Image.Image:
-    """uint8 [B,C,H,W] on one sheet."""
+    """uint8 [B,C,H,W] on one sheet, as wide as the pictures that are there."""
+    columns = min(columns, len(kept))
     return images.grid(kept.float(), columns, 0, 255, zoom_for(columns, kept.shape[-1]))
 
 
 def film_strip(result: Result, most: int = STRIP_PICTURES) -> Image.Image:
-    """Some steps side by side: x_t in the upper row, x0^ in the lower, of the first picture.
+    """Some steps side by side: x_t in the upper row, x0^ in the lower, of the first picture; those of a
+    cascade's first stage as large as the others.
 
     A run of one step has nothing to line up: then it is the result's first pictures in a row.
     """
@@ -40,13 +43,15 @@ def film_strip(result: Result, most: int = STRIP_PICTURES) -> Image.Image:
         return images.grid(few, len(few), result.low, result.high, zoom_for(len(few), few.shape[-1], 960))
     chosen = [film[round(i * (len(film) - 1) / max(1, count - 1))] for i in range(count)]
     zoom = zoom_for(len(chosen), result.pictures.shape[-1], 960)
-    rows = [kept.x[0] for kept in chosen] + [kept.x0[0] for kept in chosen]
-    return images.grid(torch.stack(rows).float(), len(chosen), 0, 255, zoom)
+    side = max(kept.x.shape[-1] for kept in chosen)
+    rows = [as_large(each[:1], side) for each in [k.x for k in chosen] + [k.x0 for k in chosen]]
+    return images.grid(torch.cat(rows).float(), len(chosen), 0, 255, zoom)
 
 
 def movie(result: Result) -> list[Image.Image]:
     """The frames of a GIF: x_t step by step. After a single step: the result's pictures, one by one."""
     if len(result.film) > 1:
-        return [kept_sheet(kept.x, result.columns) for kept in result.film]
+        side = max(kept.x.shape[-1] for kept in result.film)
+        return [kept_sheet(as_large(kept.x, side), result.columns) for kept in result.film]
     zoom = zoom_for(1, result.pictures.shape[-1])
     return [images.to_picture(x, result.low, result.high, zoom) for x in result.pictures]

@@ -1,37 +1,40 @@
 """The parts of text techniques: a technique's estimate, run at stage I and perhaps again at stage II.
 
-A technique says what to ask (`Build`) and what to keep of a photo (`Keep`), both for any card. `developed`
-walks stage I from noise, enlarges the picture, and walks stage II with the same technique, told the small
-picture too.
+A technique says what to ask (`Build`) and what to keep of a photo (`Keep`), both for any card. `stages_of`
+makes of them the walk through stage I, and through stage II with the same technique, told the small picture
+too. `developed` is one such run for a batch of seeds; `compared` is several, side by side on the same seeds.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-import numpy as np
-import torch
-from PIL import Image
 from torch import Tensor
 
-from diffusion_core import images, sampling, text_recipes
+from diffusion_core import sampling, text_input
 from diffusion_core.estimates import Card, Condition, Estimate, guided
 from diffusion_core.fields import RecipeError
-from diffusion_core.levels import Level, Path, noised, schedule
+from diffusion_core.levels import Level, Path
 from diffusion_core.prompts import clean
 from diffusion_core.recipes import Recipe
-from diffusion_core.sampling import Constrain, Process, Rng, denoise
+from diffusion_core.sampling import Constrain, Process, Rng, denoise, together
 from diffusion_core.techniques import House, Plan
 from diffusion_core.text_loop import (
     cascade,
     in_turns,
     path_of,
+    row_per_seed,
     shown_to_stage_2,
     solver_of,
     threshold_of,
     with_jumps,
 )
-from diffusion_core.views import View
+
+PICTURES_AT_MOST = 128  # of one run
+IN_A_ROW = 4  # pictures of a batch of seeds
+
+Settings = Mapping[str, Any]
+"""The values of a recipe; a comparison changes some of them for each of its columns."""
 
 Tell = Callable[[str], Condition]
 """prompt -> what a network is told, a row per picture, with the small picture beside x at stage II."""
@@ -59,111 +62,186 @@ class Stage(NamedTuple):
     tell: Tell
     gamma: float
 
+
+class Stages(NamedTuple):
+    """A technique on a batch of seeds. first: stage I along path; then, if asked for, second(its picture):
+    stage II along path_2, else None and empty."""
+
+    first: Process
+    path: Path
+    second: Callable[[Tensor], Process] | None = None
+    path_2: Path = ()
+
     @property
-    def calls(self) -> int:
-        """How many steps ask the network; climbing back does not."""
-        return sum(here.noisier_than(there) for here, there in pairwise(self.path))
+    def levels(self) -> list[Level]:
+        """Where the networks are asked, stage I and then stage II."""
+        return [*asked_at(self.path), *asked_at(self.path_2)]
 
 
-def rng_of(recipe: Recipe) -> Rng:
-    """A stream of noise per picture: seed, seed + 1, ..."""
-    return Rng(range(recipe["seed"], recipe["seed"] + recipe["count"]))
+def asked_at(path: Path) -> list[Level]:
+    """The levels of a path at which a network is asked; climbing back asks nothing."""
+    return [here for here, there in pairwise(path) if here.noisier_than(there)]
 
 
-def guided_by(recipe: Recipe) -> Build:
-    """Classifier-free guidance to the recipe's prompt, away from its negative one."""
-
-    def build(card: Card, tell: Tell, gamma: float) -> list[Estimate]:
-        return [guided(card, tell(recipe["prompt"]), tell(recipe["negative"]), gamma)]
-
-    return build
+# --- one run ------------------------------------------------------------------------------------------
 
 
 def developed(recipe: Recipe, house: House, build: Build, keep: Keep | None = None) -> Plan:
-    """Noise -> stage I -> stage II if asked for; `keep` holds at both stages."""
-    count = recipe["count"]
-    card, rng = house.card(f"{recipe['model']}/I"), rng_of(recipe)
-    path = _path(recipe, card, "steps", "start")
-    if recipe.values.get("way") == "repaint":
-        path = with_jumps(path, recipe["jump"], recipe["again"])
-    first = Stage(card, path, telling(count), recipe["gamma"])
-    process = _walked(recipe, first, rng.normal(card.shape), rng, build, keep)
-    if recipe["enlarge"] == "yes":
-        more = len(_path(recipe, house.card(f"{recipe['model']}/II"), "steps_2", "start_2")) - 1
-        process = cascade(
-            process, first.calls, lambda small: enlarged(recipe, house, small, rng, build, keep), more
-        )
-    return Plan(process, columns=min(4, count), captions=seeds_of(recipe))
+    """Noise -> stage I -> stage II if asked for, for a batch of seeds; `keep` holds at both stages."""
+    one = stages_of(recipe.values, house, build, keep)
+    return Plan(
+        side_by_side([one], recipe["count"]),
+        columns=min(IN_A_ROW, recipe["count"]),
+        captions=seeds_of(recipe.values),
+    )
+
+
+def stages_of(settings: Settings, house: House, build: Build, keep: Keep | None = None) -> Stages:
+    """The walk through stage I, and how it goes on if stage II is wanted."""
+    card, rng = stage_card(settings, house, "I"), rng_of(settings)
+    path = _path(settings, card, "I")
+    first = Stage(card, path, telling(settings["count"]), settings["gamma"])
+    process = _walked(settings, first, rng.normal(card.shape), rng, build, keep)
+    if settings["enlarge"] == "no":
+        return Stages(process, path)
+    path_2 = _path(settings, stage_card(settings, house, "II"), "II")
+    return Stages(process, path, lambda small: enlarged(settings, house, small, rng, build, keep), path_2)
 
 
 def enlarged(
-    recipe: Recipe, house: House, small: Tensor, rng: Rng, build: Build, keep: Keep | None = None
+    settings: Settings, house: House, small: Tensor, rng: Rng, build: Build, keep: Keep | None = None
 ) -> Process:
     """Stage II: small [count,3,h,w] -> a picture of its size, made by the same technique."""
-    card = house.card(f"{recipe['model']}/II")
+    card = stage_card(settings, house, "II")
     noise = rng.normal(card.shape)
-    beside = shown_to_stage_2(small, card, recipe["noise_level"], rng)
-    tell = telling(recipe["count"], beside, recipe["noise_level"])
-    second = Stage(card, _path(recipe, card, "steps_2", "start_2"), tell, recipe["gamma_2"])
-    return _walked(recipe, second, noise, rng, build, keep)
-
-
-def seeds_of(recipe: Recipe) -> tuple[str, ...]:
-    """A caption per picture where there are several."""
-    first, count = recipe["seed"], recipe["count"]
-    return tuple(f"seed {first + k}" for k in range(count)) if count > 1 else ()
+    beside = shown_to_stage_2(small, card, settings["noise_level"], rng.normal(card.shape))
+    tell = telling(settings["count"], beside, settings["noise_level"])
+    second = Stage(card, _path(settings, card, "II"), tell, settings["gamma_2"])
+    return _walked(settings, second, noise, rng, build, keep)
 
 
 def _walked(
-    recipe: Recipe, stage: Stage, noise: Tensor, rng: Rng, build: Build, keep: Keep | None
+    settings: Settings, stage: Stage, noise: Tensor, rng: Rng, build: Build, keep: Keep | None
 ) -> Process:
     """One stage, from noise [B,C,H,W] to a picture."""
     kept = Kept(sampling.keep_all, sampling.keep_all) if keep is None else keep(stage.card, rng)
     x, estimates = kept.begin(noise, stage.path[0]), build(stage.card, stage.tell, stage.gamma)
-    choices = {"constrain": kept.constrain, **_choices(recipe, stage.card)}
+    choices = {
+        "constrain": kept.constrain,
+        "solver": solver_of(settings["solver"], settings["eta"], settings["maths"]),
+        "threshold": threshold_of(settings["maths"], stage.card),
+    }
     if len(estimates) > 1:
         return in_turns(x, stage.path, estimates, rng, **choices)
     return denoise(x, stage.path, estimates[0], rng, **choices)
 
 
-def one_picture(recipe: Recipe, house: House, timesteps: list[int] | None = None, gamma: float | None = None):
-    """One picture from noise at stage I, with the recipe's timesteps and gamma unless others are given."""
-    card, rng = house.card(f"{recipe['model']}/I"), Rng([recipe["seed"]])
-    path = path_of(card, timesteps or text_recipes.timesteps(recipe["steps"]))
-    (estimate,) = guided_by(recipe)(card, telling(1), recipe["gamma"] if gamma is None else gamma)
-    return denoise(rng.normal(card.shape), path, estimate, rng, **_choices(recipe, card))
-
-
-def from_photo(recipe: Recipe, house: House, start: int) -> Process:
-    """The photo, noised to the level at index `start` of the timesteps, denoised from there."""
-    card, rng = house.card(f"{recipe['model']}/I"), Rng([recipe["seed"]])
-    path = _late(card, text_recipes.timesteps(recipe["steps"]), start)
-    photo = photo_at(recipe, house, card, 1)
-    (estimate,) = guided_by(recipe)(card, telling(1), recipe["gamma"])
-    return denoise(
-        noised(photo, path[0], rng.normal_like(photo)), path, estimate, rng, **_choices(recipe, card)
-    )
-
-
-def _path(recipe: Recipe, card: Card, steps: str, start: str) -> Path:
-    """The path of a stage, from the recipe's fields of these names; without a `start` from the beginning."""
-    return _late(card, text_recipes.timesteps(recipe[steps]), recipe.values.get(start, 0))
-
-
-def _late(card: Card, timesteps: list[int], start: int) -> Path:
-    """RecipeError where the start lies past the last timestep."""
-    if start >= len(timesteps):
+def _path(settings: Settings, card: Card, stage: str) -> Path:
+    """The levels of a stage: the recipe's timesteps, from its start on, and with RePaint's jumps, if any."""
+    mark, where = ("", "") if stage == "I" else ("_2", ", stage II")
+    timesteps, start = text_input.timesteps(settings[f"steps{mark}"]), settings.get(f"start{mark}", 0)
+    last = len(timesteps) - 1
+    if start > last:
+        raise RecipeError(f"Start{where}: with {last + 1} timesteps it lies in 0..{last}, not {start}.")
+    path = path_of(card, timesteps, start)
+    if settings.get("way") != "repaint" or settings[f"again{mark}"] == 1:
+        return path
+    if settings["jump"] > last:
         raise RecipeError(
-            f"Start: with {len(timesteps)} timesteps it lies in 0..{len(timesteps) - 1}, not {start}."
+            f"Jump length{where}: with {last + 1} timesteps it is at most {last}, not {settings['jump']}. "
+            "Take more timesteps, shorter jumps, or one walk."
         )
-    return path_of(card, timesteps, start)
+    return with_jumps(path, settings["jump"], settings[f"again{mark}"])
 
 
-def _choices(recipe: Recipe, card: Card) -> dict:
-    return {
-        "solver": solver_of(recipe["solver"], recipe["eta"], recipe["maths"]),
-        "threshold": threshold_of(recipe["maths"], card),
-    }
+# --- several runs, side by side -----------------------------------------------------------------------
+
+
+def compared(
+    recipe: Recipe,
+    house: House,
+    build: Build,
+    columns: Sequence[tuple[str, Settings]],
+    keep: Keep | None = None,
+) -> Plan:
+    """The same seeds with some settings changed: a column per (caption, changes), a row per seed.
+
+    Every picture is the one that `developed` makes with these changes, up to rounding.
+    """
+    check_number(len(columns), recipe["count"])
+    runs = [stages_of({**recipe.values, **changes}, house, build, keep) for _, changes in columns]
+    captions = per_seed(recipe.values, [caption for caption, _ in columns])
+    return Plan(side_by_side(runs, recipe["count"]), columns=len(columns), captions=captions)
+
+
+def side_by_side(runs: Sequence[Stages], seeds: int) -> Process:
+    """Runs on the same number of seeds as one process: all of stage I, then all of stage II."""
+    process = _together([run.first for run in runs])
+    if runs[0].second:
+
+        def enlarge(small: Tensor) -> Process:
+            return _together([run.second(part) for run, part in zip(runs, small.split(seeds))])
+
+        steps = max(len(asked_at(run.path)) for run in runs)
+        more = max(len(asked_at(run.path_2)) for run in runs)
+        process = cascade(process, steps, enlarge, more)
+    return process if 1 in (len(runs), seeds) else row_per_seed(process, seeds)
+
+
+def _together(processes: list[Process]) -> Process:
+    return processes[0] if len(processes) == 1 else together(*processes)
+
+
+def check_number(columns: int, rows: int) -> None:
+    """RecipeError if a sheet of so many pictures is too much for one run."""
+    if columns * rows > PICTURES_AT_MOST:
+        raise RecipeError(
+            f"{columns} columns for {rows} seeds are {columns * rows} pictures; {PICTURES_AT_MOST} are the "
+            "most in one run. Take fewer of either."
+        )
+
+
+# --- what a run is made of ----------------------------------------------------------------------------
+
+
+def stage_card(settings: Settings, house: House, stage: str) -> Card:
+    """The card of a stage of the recipe's model. RecipeError if the model has no stage II."""
+    try:
+        return house.card(f"{settings['model']}/{stage}")
+    except RecipeError:
+        if stage == "I":
+            raise
+        stage_card(settings, house, "I")  # if even that is missing, this is the sentence
+        raise RecipeError(f"{settings['model']} has no stage II, so its pictures stay small.") from None
+
+
+def seeds_in(settings: Settings) -> range:
+    return range(settings["seed"], settings["seed"] + settings["count"])
+
+
+def rng_of(settings: Settings) -> Rng:
+    """A stream of noise per picture: seed, seed + 1, ..."""
+    return Rng(seeds_in(settings))
+
+
+def seeds_of(settings: Settings) -> tuple[str, ...]:
+    """A caption per picture where there are several."""
+    return tuple(f"seed {seed}" for seed in seeds_in(settings)) if settings["count"] > 1 else ()
+
+
+def per_seed(settings: Settings, captions: Sequence[str]) -> tuple[str, ...]:
+    """Captions that come again for every seed, with the seed before each if there are several."""
+    seeds = [f"{each}, " for each in seeds_of(settings)] or [""]
+    return tuple(f"{seed}{caption}" for seed in seeds for caption in captions)
+
+
+def guided_by(settings: Settings | Recipe) -> Build:
+    """Classifier-free guidance to the recipe's prompt, away from its negative one."""
+
+    def build(card: Card, tell: Tell, gamma: float) -> list[Estimate]:
+        return [guided(card, tell(settings["prompt"]), tell(settings["negative"]), gamma)]
+
+    return build
 
 
 def telling(count: int, beside: Tensor | None = None, noise_level: int | None = None) -> Tell:
@@ -181,50 +259,3 @@ def telling(count: int, beside: Tensor | None = None, noise_level: int | None = 
 
 def total(estimates: Sequence[Estimate]) -> Estimate:
     return Estimate(sum((estimate.terms for estimate in estimates), ()))
-
-
-def photo_at(recipe: Recipe, house: House, card: Card, count: int) -> Tensor:
-    """The recipe's picture at the size of a stage, [count,3,H,W] in [-1, 1]."""
-    picture = images.squared(images.as_rgb(house.picture(recipe["picture"])), card.shape[-1])
-    return images.to_tensor(picture).expand(count, -1, -1, -1)
-
-
-def noised_photo(recipe: Recipe, house: House, card: Card) -> Tensor:
-    """The photo at each of the recipe's ts, with one eps for all: [len(ts),3,H,W]."""
-    photo, levels = photo_at(recipe, house, card, 1), schedule(card.schedule)
-    eps = Rng([recipe["seed"]]).normal_like(photo)
-    return torch.cat([noised(photo, levels[t], eps) for t in recipe["ts"]])
-
-
-def check_fit(views: Sequence[View], card: Card) -> None:
-    """RecipeError where a view does not fit the pictures of a stage."""
-    for each in views:
-        try:
-            each.order(torch.empty(1, 1, *card.shape[1:]))
-        except ValueError as error:
-            raise RecipeError(f"Views: {error}.") from None
-
-
-GREY_AT_MOST = 0.25  # share of a mask's pixels that may be neither black nor white: soft edges
-
-
-def mask_of(mask: Image.Image, picture: Image.Image, side: int) -> Tensor:
-    """A painted mask at the size of a stage, [1,1,side,side]: 1 = new (white), 0 = kept (black).
-
-    RecipeError if it has another size than the picture, is no black and white, or marks nothing or all.
-    """
-    if mask.size != picture.size:
-        raise RecipeError(
-            f"Mask: it has {mask.width} x {mask.height} pixels and the picture "
-            f"{picture.width} x {picture.height}; paint on the picture itself."
-        )
-    grey = images.as_rgb(mask).convert("L")
-    values = np.asarray(grey, dtype=np.float32) / 255
-    if ((values > 0.1) & (values < 0.9)).mean() > GREY_AT_MOST:
-        raise RecipeError("Mask: it is not black and white. White is new, black is kept; there is no half.")
-    new = (images.to_tensor(images.squared(grey, side), 0.0, 1.0) >= 0.5).float()[None]
-    if not new.any():
-        raise RecipeError("Mask: nothing is painted. Paint white over what shall be new.")
-    if new.all():
-        raise RecipeError("Mask: everything is painted, so nothing of the photo is kept. Leave a part black.")
-    return new

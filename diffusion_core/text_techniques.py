@@ -9,44 +9,48 @@ network answers to prompt p, and eps(n) to the null or negative prompt n:
     anagram      sum_v w_v view_v^-1( guided eps(p_v) of view_v(x) )         Geng et al. 2024, eq. 4
     hybrid       sum_b band_b( guided eps(p_b) )                             Geng et al. 2024b, eq. 5
 
-text_parts.py turns an estimate into a run at one or both stages. `install` adds these techniques and their
-schemas to the house.
+text_parts.py turns an estimate into a run at one or both stages; text_photo.py and text_edit.py have the
+techniques that begin from a photo. `install` adds all of them and their schemas to the house.
 """
 
 from collections.abc import Callable
 
 import torch
 
-from diffusion_core import text_recipes
+from diffusion_core import text_denoise, text_edit, text_input, text_photo
 from diffusion_core.estimates import Card, Estimate, given, guided
 from diffusion_core.fields import RecipeError
-from diffusion_core.filters import bank, frequencies
-from diffusion_core.levels import noised, schedule
+from diffusion_core.filters import bank, part
 from diffusion_core.recipes import SCHEMAS, Recipe
-from diffusion_core.sampling import Process, Rng, Step, ask_once, keep_all, together
+from diffusion_core.sampling import Rng
 from diffusion_core.techniques import TECHNIQUES, House, Plan
-from diffusion_core.text_loop import keep_clean, keep_low, keep_renoised
+from diffusion_core.text_loop import keep_part
 from diffusion_core.text_parts import (
+    IN_A_ROW,
     Kept,
     Tell,
-    check_fit,
+    compared,
     developed,
     enlarged,
-    from_photo,
     guided_by,
-    mask_of,
-    noised_photo,
-    one_picture,
-    photo_at,
     rng_of,
     seeds_of,
-    telling,
+    stage_card,
     total,
 )
+from diffusion_core.text_photo import photo_at
 from diffusion_core.text_recipes import TEXT_SCHEMAS
-from diffusion_core.views import view
+from diffusion_core.views import View, view
 
-TEXT_TECHNIQUES: dict[str, Callable[[Recipe, House], Plan]] = {}
+TEXT_TECHNIQUES: dict[str, Callable[[Recipe, House], Plan]] = {
+    "text-noise": text_photo.noise,
+    "text-blur": text_photo.blur,
+    "text-one-step": text_photo.one_step,
+    "text-denoise": text_denoise.denoise,
+    "text-iterative": text_photo.iterative,
+    "text-sdedit": text_edit.sdedit,
+    "text-inpaint": text_edit.inpaint,
+}
 
 
 def install() -> None:
@@ -68,58 +72,79 @@ def _technique(name: str):
 
 @_technique("text-sample")
 def sample(recipe: Recipe, house: House) -> Plan:
-    """Pictures out of noise, with classifier-free guidance."""
+    """Pictures out of noise, with classifier-free guidance (Ho and Salimans 2022, eq. 6):
+
+    eps = (1 - gamma) eps(null) + gamma eps(prompt)
+
+    Stage II, if asked for, does the same at four times the size, with the noised small picture beside x.
+    """
     return developed(recipe, house, guided_by(recipe))
 
 
 @_technique("text-enlarge")
 def enlarge(recipe: Recipe, house: House) -> Plan:
-    """Stage II alone: a picture, shrunk to the size of stage I, and enlarged again with a prompt."""
-    small = photo_at(recipe, house, house.card(f"{recipe['model']}/I"), recipe["count"])
-    process = enlarged(recipe, house, small, rng_of(recipe), guided_by(recipe))
-    return Plan(process, columns=min(4, recipe["count"]), captions=seeds_of(recipe))
+    """Stage II alone: a picture, shrunk to the size of stage I, and enlarged again with a prompt.
+
+    The network sees cat[x_t, alpha up(small) + sigma z] and is told the noise level of z (Ho et al. 2022,
+    "Cascaded Diffusion Models", section 4).
+    """
+    small = photo_at(recipe.values, house, stage_card(recipe.values, house, "I"))
+    process = enlarged(recipe.values, house, small, rng_of(recipe.values), guided_by(recipe))
+    columns = min(IN_A_ROW, recipe["count"])
+    return Plan(process, columns=columns, captions=seeds_of(recipe.values))
 
 
 @_technique("text-arithmetic")
 def arithmetic(recipe: Recipe, house: House) -> Plan:
-    """Several prompts in one picture, each with a weight; a negative weight leads away from its prompt."""
+    """Several prompts in one picture, each with a weight; a negative weight leads away from its prompt:
+
+    eps = eps(null) + gamma sum_k w_k (eps(prompt_k) - eps(null))    (Liu et al. 2022, eq. 11)
+    """
 
     def build(card: Card, tell: Tell, gamma: float) -> list[Estimate]:
-        parts = text_recipes.weighted(recipe["prompts"])
+        parts = text_input.weighted(recipe["prompts"])
         null = given(card, tell(recipe["negative"]), shapes_spread=False)
         towards = [gamma * w * given(card, tell(prompt), shapes_spread=w > 0) for w, prompt in parts]
-        return [total([(1 - gamma * sum(part.weight for part in parts)) * null, *towards])]
+        return [total([(1 - gamma * sum(each.weight for each in parts)) * null, *towards])]
 
     return developed(recipe, house, build)
 
 
 @_technique("text-anagram")
 def anagram(recipe: Recipe, house: House) -> Plan:
-    """One picture, another thing in every view of it. Both stages see the same views."""
-    parts, names = text_recipes.weighted(recipe["prompts"]), text_recipes.views(recipe["views"])
-    if len(parts) != len(names):
-        raise RecipeError(f"{len(names)} views need as many prompts, one per line; there are {len(parts)}.")
-    if min(part.weight for part in parts) <= 0:
+    """One picture, another thing in every view of it. Both stages see the same views.
+
+    eps = sum_v w_v view_v^-1( eps(prompt_v) of view_v(x) ), sum_v w_v = 1    (Geng et al. 2024, eq. 4);
+    or one view after the other, step by step
+    """
+    parts, seen = text_input.weighted(recipe["prompts"]), _views(recipe, house)
+    if len(parts) != len(seen):
+        raise RecipeError(f"{len(seen)} views need as many prompts, one per line; there are {len(parts)}.")
+    weights = [each.weight for each in parts]
+    if min(weights) <= 0:
         raise RecipeError("Prompts: in an anagram, the weight of a view must be above 0.")
-    base = house.card(f"{recipe['model']}/I").shape[-1]
-    seen = [view(name, recipe["view_seed"], base) for name in names]
-    whole = sum(part.weight for part in parts)
+    in_turns = recipe["together"] == "in turns"
+    if in_turns and len(set(weights)) > 1:
+        raise RecipeError(
+            "Prompts: views that take turns all have the same say. Leave the weights out, or choose averaged."
+        )
 
     def build(card: Card, tell: Tell, gamma: float) -> list[Estimate]:
         check_fit(seen, card)
         null = tell(recipe["negative"])
         each = [guided(card, tell(p.prompt), null, gamma).seen(v) for p, v in zip(parts, seen)]
-        if recipe["together"] == "in turns":
-            return each
-        return [total([part.weight / whole * estimate for part, estimate in zip(parts, each)])]
+        return each if in_turns else [total([w / sum(weights) * e for w, e in zip(weights, each)])]
 
     return developed(recipe, house, build)
 
 
 @_technique("text-hybrid")
 def hybrid(recipe: Recipe, house: House) -> Plan:
-    """Another prompt for every band of frequencies (or for grey and colour, or moved and still)."""
-    prompts, bands = text_recipes.prompts(recipe["prompts"]), bank(recipe["bands"])
+    """Another prompt for every band of frequencies (or for grey and colour, or moved and still).
+
+    eps = sum_b band_b( eps(prompt_b) ), sum_b band_b = identity    (Geng et al. 2024b, eq. 5)
+    """
+    prompts, bands = text_input.prompts(recipe["prompts"]), bank(recipe["bands"], recipe["sigma"])
     if len(prompts) != len(bands):
         names = ", ".join(band.name for band in bands)
         raise RecipeError(f"{len(bands)} bands ({names}) need as many prompts; there are {len(prompts)}.")
@@ -133,110 +158,61 @@ def hybrid(recipe: Recipe, house: House) -> Plan:
 
 @_technique("text-hybrid-photo")
 def hybrid_photo(recipe: Recipe, house: House) -> Plan:
-    """The coarse part of a photo, everything finer from the prompt."""
-    low = frequencies(sigma=recipe["sigma"])[0]
+    """One part of a photo, its low frequencies for example, and all the rest from the prompt:
+
+    x <- x - part(x) + part(alpha x0 + sigma z) after every step    (Geng et al. 2024b, section 3.4)
+    """
+    held = part(recipe["part"], recipe["sigma"])
 
     def keep(card: Card, rng: Rng) -> Kept:
-        constrain = keep_low(photo_at(recipe, house, card, recipe["count"]), low, rng)
+        constrain = keep_part(photo_at(recipe.values, house, card), held, rng)
         return Kept(constrain, begin=constrain)
 
     return developed(recipe, house, guided_by(recipe), keep)
 
 
-# --- comparisons on one seed --------------------------------------------------------------------------
+# --- comparisons on the same seeds ----------------------------------------------------------------------
 
 
 @_technique("text-steps")
 def steps(recipe: Recipe, house: House) -> Plan:
-    """The same noise in 5, 10, 20, ... steps."""
-    counts = text_recipes.counts(recipe["counts"])
-    rows = [one_picture(recipe, house, timesteps=text_recipes.timesteps(str(n))) for n in counts]
-    return Plan(together(*rows), columns=len(rows), captions=tuple(f"{n} steps" for n in counts))
+    """The same noise in 5, 10, 20, ... steps: a column per list of timesteps, a row per seed.
+
+    Between neighbours t > t' of a list, alpha = abar_t / abar_t' and beta = 1 - alpha (Ho et al. 2020, eq. 7,
+    on a shorter path; Nichol and Dhariwal 2021, section 4): the fewer the steps, the wider each of them.
+    """
+    lists = text_input.lists(recipe["counts"])
+    columns = [(f"{name} steps" if name.isdigit() else name, {"steps": name}) for name in lists]
+    return compared(recipe, house, guided_by(recipe), columns)
 
 
 @_technique("text-gamma-sweep")
 def gamma_sweep(recipe: Recipe, house: House) -> Plan:
-    """The same noise under several guidance scales; 0 is unconditional, 1 conditional without guidance."""
-    rows = [one_picture(recipe, house, gamma=gamma) for gamma in recipe["gammas"]]
-    return Plan(
-        together(*rows), columns=len(rows), captions=tuple(f"gamma = {gamma:g}" for gamma in recipe["gammas"])
-    )
+    """The same noise under several guidance scales: a column per gamma, a row per seed.
 
-
-# --- from a photo -------------------------------------------------------------------------------------
-
-
-@_technique("text-blur")
-def blur(recipe: Recipe, house: House) -> Plan:
-    """A noised photo, and what a Gaussian blur makes of it: denoising without a network."""
-    card = house.card(f"{recipe['model']}/I")
-    x_ts, low = noised_photo(recipe, house, card), frequencies(sigma=recipe["sigma"])[0]
-
-    def process() -> Process:
-        yield Step(0, 1, schedule(card.schedule)[recipe["ts"][0]], x_ts, None, [])
-        return torch.cat([x_ts, low(x_ts)])
-
-    return Plan(process(), columns=len(x_ts), captions=_at(recipe, "noisy") + _at(recipe, "blurred"))
-
-
-@_technique("text-one-step")
-def one_step(recipe: Recipe, house: House) -> Plan:
-    """A noised photo, and the network's one-step estimate of it, x0^ = (x_t - sigma eps) / alpha."""
-    card = house.card(f"{recipe['model']}/I")
-    x_ts, levels = noised_photo(recipe, house, card), schedule(card.schedule)
-    estimate = given(card, telling(1)(recipe["prompt"]))
-    one = [ask_once(x[None], levels[t], estimate) for x, t in zip(x_ts, recipe["ts"])]
-
-    def process() -> Process:
-        return torch.cat([x_ts, (yield from together(*one))])
-
-    return Plan(process(), columns=len(x_ts), captions=_at(recipe, "noisy") + _at(recipe, "one step"))
-
-
-@_technique("text-iterative")
-def iterative(recipe: Recipe, house: House) -> Plan:
-    """A photo noised to the level at index `start`, and denoised step by step."""
-
-    def keep(card: Card, rng: Rng) -> Kept:
-        photo = photo_at(recipe, house, card, recipe["count"])
-        return Kept(keep_all, begin=lambda noise, level: noised(photo, level, noise))
-
-    return developed(recipe, house, guided_by(recipe), keep)
-
-
-@_technique("text-sdedit")
-def sdedit(recipe: Recipe, house: House) -> Plan:
-    """SDEdit (Meng et al. 2022): a photo or drawing, noised to several levels and denoised to a prompt.
-
-    The smaller the start, the noisier it begins, and the more is made up.
+    eps = (1 - gamma) eps(null) + gamma eps(prompt), so 0 is unconditional (the prompt is not even asked),
+    and 1 conditional without guidance. Stage II is guided by its own gamma, but no more than its column is:
+    what is unguided stays so.
     """
-    rows = [from_photo(recipe, house, start) for start in recipe["starts"]]
-    return Plan(together(*rows), columns=len(rows), captions=tuple(f"start {s}" for s in recipe["starts"]))
+    columns = [
+        (f"gamma = {gamma:g}", {"gamma": gamma, "gamma_2": min(gamma, recipe["gamma_2"])})
+        for gamma in recipe["gammas"]
+    ]
+    return compared(recipe, house, guided_by(recipe), columns)
 
 
-@_technique("text-inpaint")
-def inpaint(recipe: Recipe, house: House) -> Plan:
-    """New pixels where the mask is white. Three ways to hold on to the rest:
-
-    re-noised    the photo noised to every level (the course)
-    kept clean   the photo itself at every level (diffusers)
-    repaint      re-noised, and climbing back now and then so that both parts agree (Lugmayr et al. 2022)
-    """
-    if not recipe["mask"]:
-        raise RecipeError("Mask: nothing is painted yet. Paint white over what shall be new.")
-
-    def keep(card: Card, rng: Rng) -> Kept:
-        picture = house.picture(recipe["picture"])
-        photo = photo_at(recipe, house, card, recipe["count"])
-        mask = mask_of(house.picture(recipe["mask"]), picture, card.shape[-1])
-        if recipe["way"] == "kept clean":
-            clean = keep_clean(photo, mask)
-            return Kept(clean, begin=lambda noise, level: clean(noised(photo, level, noise), level))
-        renoised = keep_renoised(photo, mask, rng)
-        return Kept(renoised, begin=renoised)
-
-    return developed(recipe, house, guided_by(recipe), keep)
+# --- views ----------------------------------------------------------------------------------------------
 
 
-def _at(recipe: Recipe, what: str) -> tuple[str, ...]:
-    return tuple(f"{what}, t = {t}" for t in recipe["ts"])
+def _views(recipe: Recipe, house: House) -> list[View]:
+    base = stage_card(recipe.values, house, "I").shape[-1]
+    return [view(name, recipe["view_seed"], base) for name in text_input.views(recipe["views"])]
+
+
+def check_fit(views: list[View], card: Card) -> None:
+    """RecipeError where a view does not fit the pictures of a stage."""
+    for each in views:
+        try:
+            each.order(torch.empty(1, 1, *card.shape[1:]))
+        except ValueError as error:
+            raise RecipeError(f"Views: {error}.") from None

@@ -37,10 +37,14 @@ SKEW = 1.5  # pixels that a column slides further than its left neighbour
 
 
 class Order(NamedTuple):
-    """seen[k] = x[index[k]] and x[k] = seen[back[k]], pixels counted row by row; both [H W] int64."""
+    """seen[k] = x[index[k]] and x[k] = seen[back[k]], pixels counted row by row; both [H W] int64.
+
+    still: no pixel moves (identity, negate), so none needs to be copied
+    """
 
     index: Tensor
     back: Tensor
+    still: bool
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,8 @@ class View:
 
     def __call__(self, x: Tensor) -> Tensor:
         """The picture as seen: s x[index]."""
-        return self._signed(_take(x, self.order(x).index))
+        order = self.order(x)
+        return self._signed(x if order.still else _take(x, order.index))
 
     def inverse(self, seen: Tensor) -> Tensor:
         """The picture from what is seen of it: view.inverse(view(x)) = x, to the last bit."""
@@ -72,7 +77,8 @@ class View:
 
     def inverse_unsigned(self, seen: Tensor) -> Tensor:
         """Turned back in place but not in sign: for the learned variance, which has none to turn."""
-        return _take(seen, self.order(seen).back)
+        order = self.order(seen)
+        return seen if order.still else _take(seen, order.back)
 
     def order(self, x: Tensor) -> Order:
         """index and argsort(index) for pictures of x's height and width, on x's device; made once."""
@@ -81,7 +87,8 @@ class View:
         if key not in self._orders:
             picture = torch.arange(height * width).reshape(height, width)
             index = self.rearrange(picture).flatten()
-            self._orders[key] = Order(index.to(x.device), index.argsort().to(x.device))
+            still = torch.equal(index, picture.flatten())
+            self._orders[key] = Order(index.to(x.device), index.argsort().to(x.device), still)
         return self._orders[key]
 
     def _signed(self, x: Tensor) -> Tensor:
@@ -89,7 +96,8 @@ class View:
 
 
 def _take(x: Tensor, index: Tensor) -> Tensor:
-    return x.flatten(-2).index_select(-1, index).unflatten(-1, x.shape[-2:])
+    flat = x.flatten(-2)  # gather is ten times as fast as index_select along the last dimension
+    return flat.gather(-1, index.expand_as(flat)).unflatten(-1, x.shape[-2:])
 
 
 @lru_cache(maxsize=64)

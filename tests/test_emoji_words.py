@@ -51,3 +51,11 @@ def test_no_list_is_no_error(tmp_path):
     assert Words.read(tmp_path) is None
     (tmp_path / "words.json").write_text("{")
     assert Words.read(tmp_path) is None
+
+
+def test_the_page_lists_what_fits_or_what_is_near(words):
+    from tabs import known_words
+
+    assert known_words.listed(words, "pet") == '<p class="known">cat, dog</p>'
+    assert "Near to it: rocket." in known_words.listed(words, "rockett")
+    assert "&lt;b&gt;" in known_words.listed(words, "<b>")

@@ -90,6 +90,26 @@ def test_both_stages_part_the_frequencies_at_the_same_place():
         assert passed[0] == pytest.approx(passed[1], rel=0.02), periods
 
 
+@pytest.mark.parametrize("name", ["low/high", "low/medium/high"])
+@pytest.mark.parametrize("sigma", [0.5, 5.0, 10.0])
+def test_a_bank_of_any_sigma_adds_up_and_has_that_sigma(name, sigma):
+    """The first filter spreads a dot with the deviation that was asked for; a wide one is not cut off."""
+    x = pictures(64)
+    torch.testing.assert_close(sum(f(x) for f in bank(name, sigma)), x, rtol=0, atol=1e-14)
+    dot = torch.zeros(1, 1, 257, 257, dtype=torch.float64)
+    dot[..., 128, 128] = 1.0
+    spread, offset = bank(name, sigma)[0](dot)[0, 0].sum(0), torch.arange(257) - 128
+    wanted = sigma * 257 / 64 * (1 if name == "low/high" else 1.25**0.5)  # two blurs in a row
+    assert float((spread * offset**2).sum()) ** 0.5 == pytest.approx(wanted, rel=0.02)
+
+
+@pytest.mark.parametrize("name", ["low", "high", "grey", "colour", "moving", "still"])
+def test_a_filter_by_its_name(name):
+    found = filters.part(name, 3.0)
+    again = [f for of in ("low/high", "grey/colour", "moving/still") for f in bank(of, 3.0) if f.name == name]
+    assert found.name == name and torch.equal(found(pictures()), again[0](pictures()))
+
+
 @pytest.mark.parametrize(
     "make, complaint",
     [

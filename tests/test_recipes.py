@@ -68,7 +68,8 @@ def test_every_default_is_in_bounds_and_every_field_says_what_it_is():
     for name, schema in SCHEMAS.items():
         assert len({field.name for field in schema}) == len(schema)
         for field in schema:
-            assert field.read(field.default) is not None and field.label
+            optional = getattr(field, "optional", False)  # a mask, which nobody has painted yet
+            assert (field.read(field.default) is not None or optional) and field.label
             assert field_of(name, field.name) is field
 
 

@@ -35,6 +35,12 @@ def test_every_view_but_the_identity_changes_the_picture():
     assert unchanged == ["identity"]
 
 
+def test_what_moves_no_pixel_copies_none():
+    x = pixels(64)
+    assert [name for name in VIEWS if view(name).order(x).still] == ["identity", "negate"]
+    assert view("identity")(x) is x and view("negate").inverse_unsigned(x) is x
+
+
 def test_what_each_plain_view_does_to_a_small_picture():
     x = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
     expected = {
