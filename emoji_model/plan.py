@@ -43,7 +43,7 @@ PRESETS = {
         ema=0.9995,
         warm_up=800,
         workers=0,
-        phases={"stage1": "32:800000:core 64:200000:core", "stage2": "64:100000:full"},
+        phases={"small": "32:800000:core", "stage1": "64:200000:core", "stage2": "64:100000:full"},
     ),
     "gpu": Preset(
         batch=512,
@@ -51,7 +51,7 @@ PRESETS = {
         ema=0.999,
         warm_up=3000,
         workers=12,
-        phases={"stage1": "32:3000000:full 64:9000000:full", "stage2": "128:2000000:full"},
+        phases={"small": "32:4000000:full", "stage1": "64:8000000:full", "stage2": "128:2000000:full"},
     ),
 }
 TEXT_RATE = 0.1  # the text path learns slower than the UNet, or it forgets its warm-up
@@ -105,12 +105,13 @@ def options(description: str, argv: list[str] | None = None) -> argparse.Namespa
     add("--batch", type=int, help="pictures a step, over all processes")
     add("--lr", type=float, help="AdamW's largest step size")
     add("--ema", type=float, help="decay of the averaged weights, per step")
-    add("--warm-up", type=int, help="batches of the contrastive warm-up (stage I)")
+    add("--warm-up", type=int, help="batches of the contrastive warm-up (small)")
     add("--workers", type=int, help="processes that write captions")
     add("--minutes", type=float, default=float("inf"), help="save and stop after so long; resume later")
     add("--data", help="folder of the emoji; else $EMOJI_DIR")
+    add("--grow", default="runs/emoji-32", help="what stage I grows from: the folder that `small` made")
     add("--text", default="checkpoints/emoji-64", help="stage I, whose T5 stage II takes over")
-    add("--out", default="checkpoints", help="where finished weights go")
+    add("--out", help="where finished weights go: checkpoints by default, for small runs")
     add("--runs", default="runs", help="where state and statistics go while training")
     add("--name", help="the name of the run; the stage by default")
     add("--seed", type=int, default=0)
@@ -128,4 +129,5 @@ def options(description: str, argv: list[str] | None = None) -> argparse.Namespa
             setattr(args, name, getattr(preset, name))
     args.phases = args.phases or tuple(map(Phase.parsed, preset.phases[args.stage].split()))
     args.name = args.name or args.stage
+    args.out = args.out or ("runs" if args.stage == "small" else "checkpoints")
     return args

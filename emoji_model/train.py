@@ -1,15 +1,15 @@
-"""Train the cascade: `python -m emoji_model.train stage1|stage2`. To resume, run the same command again.
+"""Train the cascade: small, then stage1, then stage2. To resume, run the same command again.
 
-    python -m emoji_model.train stage1 --data FOLDER               two cores, or one GPU with --preset gpu
-    python -m emoji_model.train stage2 --data FOLDER               after stage I: it takes over its T5
-    python -m emoji_model.train stage1 --dry-run                   print the plan and stop
+    python -m emoji_model.train small --data FOLDER       32 pixels: what the words mean, the cheap way
+    python -m emoji_model.train stage1 --data FOLDER      64 pixels, grown around it (grow.py)
+    python -m emoji_model.train stage2 --data FOLDER      64 -> 256; it takes over stage I's T5
+    python -m emoji_model.train small --dry-run           print the plan and stop
 
-A plan is a list of phases, "32:200000:core 64:60000:core": pictures of 32 pixels first (the UNet is
-convolutional: the same weights), then of 64; how many samples; from which mix of captions.py. Stage II
-learns on crops: its phases give their side, of pictures of 256. The first thing stage I learns is what
-its words look like (warmup.py). Statistics go to RUNS/NAME/stats.jsonl, sample sheets to
-RUNS/NAME/sheet-*.png, and the averaged weights (EMA), as diffusers opens them, to OUT/emoji-64 or
-emoji-256, beside model.json, which says how they were made.
+--preset gpu for one large card. A plan is a list of phases, "32:200000:core": the side of the pictures
+(stage II: of the crops that it learns on), how many samples, and from which mix of captions.py. The first
+thing `small` learns is what its words look like (warmup.py). Statistics go to RUNS/NAME/stats.jsonl,
+sample sheets to RUNS/NAME/sheet-*.png, and the averaged weights (EMA), as diffusers opens them, to
+OUT/emoji-32, -64 or -256, beside model.json, which says how they were made.
 """
 
 import argparse
@@ -33,6 +33,7 @@ from diffusion_core.training import Progress, Statistics, averaged, generator, r
 from emoji_model import cascade, progress, words
 from emoji_model.captions import MIXES, Cast, Scene
 from emoji_model.data import Album, DataError
+from emoji_model.grow import grown
 from emoji_model.objective import Objective
 from emoji_model.plan import TEXT_RATE, Plan, options
 from emoji_model.scenes import Painter
@@ -78,8 +79,8 @@ def small_and_large(x0: Tensor, side: int, rng: torch.Generator) -> tuple[Tensor
 def step_loss(model, objective: Objective, x0: Tensor, ids, mask, rng, stage: str, side: int):
     """(loss, per-picture errors [B]) of one batch of painted scenes."""
     draw = partial(torch.randn, generator=rng, device=x0.device)
-    t = objective.times(len(x0), rng, late=0.4 if stage == "stage1" else 0.0)
-    if stage == "stage1":
+    t = objective.times(len(x0), rng, late=0.0 if stage == "stage2" else 0.4)
+    if stage != "stage2":
         eps = draw(x0.shape)
         predicted, raw = model(objective.noised(x0, t, eps), t, ids, mask)
     else:
@@ -93,12 +94,15 @@ def step_loss(model, objective: Objective, x0: Tensor, ids, mask, rng, stage: st
 
 
 def parts(args, album: Album) -> tuple[cascade.Stage, object]:
-    """The network to train and its tokenizer: new for stage I, with stage I's T5 for stage II."""
-    if args.stage == "stage1":
+    """The network to train and its tokenizer: new, grown from the small one, or with stage I's T5."""
+    if args.stage == "small":
         words = [" ".join((e.name, *e.keywords)) for e in album.emoji]
         rng, cast = Random("tokenizer"), Cast(album.emoji, MIXES["full"])
         tokenizer = cascade.tokenizer([*words, *(cast.scene(rng).caption for _ in range(20_000))])
         text = cascade.text_encoder(len(tokenizer))
+    elif args.stage == "stage1":
+        small, tokenizer = cascade.load("small", Path(args.grow))
+        return grown(small), tokenizer
     else:
         first, tokenizer = cascade.load("stage1", Path(args.text))
         text = first.text.requires_grad_(False)
@@ -123,21 +127,18 @@ def train(args: argparse.Namespace) -> None:
     stage, tokenizer = parts(args, album)
     stage = stage.to(device, memory_format=torch.channels_last)
     plan = Plan(args.phases, args.batch, accelerator.num_processes, args.seed)
-    atlas = {"stage1": 64, "stage2": 256}[args.stage]
-    painters = {atlas: Painter(album.atlas(atlas).to(device))}
-    if args.stage == "stage1":
-        small = F.avg_pool2d(painters[64].atlas.float(), 2).round().to(torch.uint8)
-        painters[32] = Painter(small)
+    side = {"small": 32, "stage1": 64, "stage2": 256}[args.stage]
+    painter = Painter(album.atlas(side).to(device))
 
     if lead:
         recover(state)
     accelerator.wait_for_everyone()
     done = Progress(right=None, warm_up=args.warm_up)
-    if args.stage == "stage1" and not state.exists() and args.warm_up:
+    if args.stage == "small" and not state.exists() and args.warm_up:
         cast = Cast(album.emoji, MIXES[plan.phases[0].mix])
         started = time.perf_counter()
         done.right = warm_up(
-            stage, tokenizer, cast, painters[32], batches=args.warm_up, seed=args.seed, bf16=not args.float32
+            stage, tokenizer, cast, painter, batches=args.warm_up, seed=args.seed, bf16=not args.float32
         )
         done.seconds = time.perf_counter() - started
     ema = averaged(stage, args.ema)
@@ -159,7 +160,7 @@ def train(args: argparse.Namespace) -> None:
     loader = DataLoader(
         captions, batch_size=None, sampler=range(done.step, plan.steps), num_workers=args.workers
     )
-    watch = Watch(args, stage, captions, painters, objective, run)
+    watch = Watch(args, stage, captions, painter, objective, run)
 
     started, saved = time.perf_counter() - done.seconds, time.perf_counter()
     for scenes, ids, mask in loader:
@@ -167,7 +168,7 @@ def train(args: argparse.Namespace) -> None:
         for group in optimizer.param_groups:
             group["lr"] = args.lr * group["share"] * plan.rate(done.step)
         rng = generator(args.seed, done.step, accelerator.process_index, device)
-        x0 = painters[256 if args.stage == "stage2" else phase.size].paint(scenes)
+        x0 = painter.paint(scenes)
         x0 = x0.contiguous(memory_format=torch.channels_last)
         loss, errors = step_loss(
             model, objective, x0, ids.to(device), mask.to(device), rng, args.stage, phase.size
@@ -194,7 +195,7 @@ def train(args: argparse.Namespace) -> None:
             done.losses = []
         last = done.step == plan.steps or time.perf_counter() - started > args.minutes * 60
         if lead and (done.step * plan.batch % args.sheet < plan.batch or last):
-            stats.write({"step": done.step} | watch.look(ema.module, tokenizer, done.step, phase.size))
+            stats.write({"step": done.step} | watch.look(ema.module, tokenizer, done.step))
         if last or time.perf_counter() - saved > args.save_every:
             save_state(accelerator, state)
             saved = time.perf_counter()
@@ -207,20 +208,20 @@ def train(args: argparse.Namespace) -> None:
 class Watch:
     """The sample sheet and the caption gap, every --sheet samples."""
 
-    def __init__(self, args, stage, captions: Captions, painters: dict, objective: Objective, run: Path):
-        self.args, self.painters, self.objective, self.run = args, painters, objective, run
+    def __init__(self, args, stage, captions: Captions, painter: Painter, objective: Objective, run: Path):
+        self.args, self.painter, self.objective, self.run = args, painter, objective, run
         rng = Random("watched")
         cast = next(iter(captions.casts.values()))
         self.scenes = [scene for scene in (cast.scene(rng) for _ in range(100)) if scene.caption][:32]
         self.ids, self.mask = cascade.tokens(captions.tokenizer, [scene.caption for scene in self.scenes])
         self.empty = cascade.tokens(captions.tokenizer, [""])
 
-    def look(self, ema: cascade.Stage, tokenizer, step: int, size: int) -> dict:
+    def look(self, ema: cascade.Stage, tokenizer, step: int) -> dict:
         """What statistics say of it; the sheet goes to RUNS/NAME."""
         if self.args.stage == "stage2":
             return {}
-        device = self.painters[64].atlas.device
-        x0 = self.painters[size].paint(self.scenes)
+        device, size = self.painter.atlas.device, self.painter.size
+        x0 = self.painter.paint(self.scenes)
         with torch.autocast(device.type, torch.bfloat16, enabled=not self.args.float32):
             gap = progress.caption_gap(
                 ema, self.objective, x0, self.ids.to(device), self.mask.to(device), self.empty
