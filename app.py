@@ -6,19 +6,65 @@ import threading
 
 import gradio as gr
 
+from diffusion_core import zerogpu  # before anything touches CUDA
+from diffusion_core.faults import ModelError
+from diffusion_core.fields import RecipeError
 from diffusion_core.studio import Studio
 from house import studio
 from mnist_models import network as mnist
-from tabs import api, forward_noise, mnist_denoiser, mnist_sampler, restore, theme, training
+from tabs import (
+    anagrams,
+    api,
+    before_after,
+    denoise,
+    edit,
+    editors,
+    forward_noise,
+    guidance,
+    hybrids,
+    inpaint,
+    mnist_denoiser,
+    mnist_sampler,
+    presenter,
+    restore,
+    sheets,
+    text_page,
+    text_to_picture,
+    theme,
+    training,
+    viewers,
+    visit,
+)
 
 TABS = {
+    "text-to-picture": text_to_picture,
     "forward-noise": forward_noise,
+    "denoise": denoise,
+    "guidance": guidance,
+    "edit": edit,
+    "inpaint": inpaint,
+    "anagrams": anagrams,
+    "hybrids": hybrids,
     "mnist-denoiser": mnist_denoiser,
     "mnist-sampler": mnist_sampler,
     "training": training,
 }
 TAB_OF = {
+    "text-sample": "text-to-picture",
+    "text-steps": "text-to-picture",
     "forward-noise": "forward-noise",
+    "text-denoise": "denoise",
+    "text-iterative": "denoise",
+    "text-blur": "denoise",
+    "text-gamma-sweep": "guidance",
+    "text-sdedit": "edit",
+    "text-inpaint": "inpaint",
+    "text-anagram": "anagrams",
+    "text-anagram-sheet": "anagrams",
+    "text-hybrid": "hybrids",
+    "text-hybrid-sheet": "hybrids",
+    "text-hybrid-photo": "hybrids",
+    "text-hybrid-photo-sheet": "hybrids",
     "mnist-denoise": "mnist-denoiser",
     "mnist-pure-noise": "mnist-denoiser",
     "mnist-sample": "mnist-sampler",
@@ -36,10 +82,13 @@ def build(house: Studio) -> gr.Blocks:
             open_png = gr.UploadButton(
                 "Open a PNG made here", file_types=["image"], size="sm", scale=0, min_width=200
             )
+            presenter.buttons()
+        page = visit.opened()
         with gr.Tabs(overflow_behavior="wrap") as tabs:
             for name, tab in TABS.items():
                 with gr.Tab(tab.TITLE, id=name):
                     tab.build(house)
+        visit.gallery_here(page)
         restore.wire(demo, tabs, TAB_OF, open_png)
         api.publish(house)
     return demo
@@ -47,7 +96,16 @@ def build(house: Studio) -> gr.Blocks:
 
 def warm(house: Studio) -> None:
     """Load the models most people start with, while the page opens."""
-    threading.Thread(target=mnist.warm, args=(house,), daemon=True).start()
+    threading.Thread(target=_warmed, args=(house,), daemon=True).start()
+
+
+def _warmed(house: Studio) -> None:
+    for stage, rows in (("I", 4), ("II", 1)):
+        try:
+            house.warm(f"{house.fallback}/{stage}", rows)
+        except (ModelError, RecipeError) as error:  # not here, or without a stage II: a tab says so
+            print(error)
+    mnist.warm(house)
 
 
 def has_screen() -> bool:
@@ -58,16 +116,18 @@ def has_screen() -> bool:
 def main() -> None:
     house = studio()
     demo = build(house)
+    zerogpu.take_over(house)
     warm(house)
     demo.queue(max_size=200, default_concurrency_limit=None).launch(
         theme=theme.theme(),
-        css=theme.CSS,
+        css=theme.CSS + text_page.CSS + editors.CSS + before_after.CSS + viewers.CSS + sheets.CSS,
         head=theme.HEAD,
         max_threads=200,
         max_file_size="10mb",
         enable_monitoring=False,
         run_history=False,
         ssr_mode=False,
+        mcp_server=api.speaks_mcp(),
         footer_links=["api", "settings"],
         inbrowser="--open" in sys.argv and has_screen(),
     )

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 import torch
 
 from diffusion_core.engine import Busy
-from diffusion_core.runs import Cancelled, Stop
+from diffusion_core.runs import Cancelled, Mailbox, Stop
 from diffusion_core.studio import duration
 from mnist_models.live import SECONDS_AT_MOST, Progress, Settings, training
 
@@ -43,7 +43,7 @@ class Workshop:
         if stop:
             stop.attach(run.halt)
         try:
-            for progress in run.news():
+            for progress in run.news:
                 if progress.step:
                     self._pace[settings.objective, settings.width] = progress.seconds / (
                         progress.step * settings.batch
@@ -73,9 +73,8 @@ class Workshop:
     def _admitted(self, settings: Settings) -> "_Run":
         with self._lock:
             if len(self._runs) >= self.places:
-                waits = [
-                    run.newest.to_go for run in self._runs if run.newest and run.newest.to_go is not None
-                ]
+                newest = [run.news.newest for run in self._runs]
+                waits = [each.to_go for each in newest if each and each.to_go is not None]
                 when = f"in about {duration(min(waits))}" if waits else "in a few minutes"
                 raise Busy(
                     "Somebody else is training a model here, and there is room for "
@@ -97,46 +96,22 @@ class _Run(threading.Thread):
     def __init__(self, settings: Settings, patience: float, left: Callable):
         super().__init__(name="training", daemon=True)
         self.settings, self.patience, self.left = settings, patience, left
-        self.newest: Progress | None = None
-        self._error: BaseException | None = None
-        self._done = self._stopping = False
-        self._read = time.monotonic()
-        self._changed = threading.Condition()
+        self.news: Mailbox[Progress] = Mailbox()
+        self._stopping = False
 
     def run(self) -> None:
+        wrong = None
         try:
             step_back()
             for progress in training(self.settings):
-                with self._changed:
-                    self.newest = progress
-                    self._changed.notify_all()
-                if self._stopping or time.monotonic() - self._read > self.patience:
+                self.news.put(progress)
+                if self._stopping or time.monotonic() - self.news.last_read > self.patience:
                     break
         except Exception as error:
-            self._error = error
+            wrong = error
         finally:
             self.left(self)
-            with self._changed:
-                self._done = True
-                self._changed.notify_all()
-
-    def news(self) -> Iterator[Progress]:
-        """Each Progress that is new to the reader; a slow one gets the newest, not a backlog."""
-        seen = None
-        while True:
-            with self._changed:
-                while self.newest is seen and not self._done:
-                    self._changed.wait(0.5)
-                    self._read = time.monotonic()
-                self._read = time.monotonic()
-                newest, done = self.newest, self._done
-            if newest is not seen:
-                seen = newest
-                yield newest
-            elif done:
-                if self._error:
-                    raise self._error
-                return
+            self.news.end(error=wrong)
 
     def halt(self) -> None:
         """End after the step under way."""
@@ -151,9 +126,7 @@ class _Run(threading.Thread):
 def step_back() -> None:
     """Let this thread compute on one core at low priority, so that other visitors' pictures go first."""
     usual = torch.get_num_threads()
-    torch.set_num_threads(
-        1
-    )  # holds for this thread and, unless taken back elsewhere, for all that start later
+    torch.set_num_threads(1)  # for this thread and, unless taken back elsewhere, all that start later
     elsewhere = threading.Thread(target=torch.set_num_threads, args=(usual,))
     elsewhere.start()
     elsewhere.join()

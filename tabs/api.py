@@ -1,53 +1,100 @@
-"""The API: an endpoint per technique, on the same recipes as the page, for gradio_client and curl.
+"""The API: an endpoint per technique, on the same recipes as the page, for gradio_client, curl and MCP.
 
 client.predict({"digits": "2026"}, api_name="/mnist_sample")  ->  PNG (with its recipe), recipe, seconds
-client.predict({"digits": "2026"}, "mnist-sample", api_name="/cost")
+client.predict({"digits": "2026"}, "mnist-sample", api_name="/cost")  ->  steps, evaluations, seconds
+
+docs/api.md has an example of each. Where the package `mcp` is installed (`pip install "gradio[mcp]"`), each
+is a tool of a Model Context Protocol server too.
 """
 
+import importlib.util
+from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
 
 from diffusion_core import images
+from diffusion_core.fields import Choice, Field, Number, Numbers, Picture
 from diffusion_core.recipes import SCHEMAS, Recipe
 from diffusion_core.strips import sheet
 from diffusion_core.studio import Studio
+from diffusion_core.techniques import TECHNIQUES
 from tabs import widgets
+
+AN_OBJECT = 'Give the settings as an object, like {"seed": 3}; {} takes every default.'
 
 
 def publish(studio: Studio) -> None:
-    """Name an endpoint per technique, and /cost. Call it inside the Blocks."""
-
-    def settings_of(settings: Any) -> dict:
-        if not isinstance(settings, dict):
-            raise widgets.RecipeError(
-                'Give the settings as an object, like {"seed": 3}; {} takes every default.'
-            )
-        return settings
-
-    def endpoint(technique: str):
-        def run(settings: dict, request: gr.Request) -> tuple[str, dict, float]:
-            try:
-                recipe = Recipe.of(technique, **settings_of(settings))
-                *_, result = studio.run(recipe, owner=request.session_hash or "api")
-            except Exception as error:
-                raise gr.Error(widgets.sentence(error), print_exception=False) from None
-            png = images.with_recipe(sheet(result), recipe)
-            return widgets.file_of(png, f"darkroom-{technique}.png"), recipe.to_dict(), result.seconds
-
-        return run
+    """Name an endpoint per technique, and /cost. Call it inside the Blocks, when all techniques are there."""
+    for technique in SCHEMAS:
+        about = description(technique)
+        gr.api(_endpoint(studio, technique, about), api_name=name_of(technique), api_description=about)
 
     def cost(settings: dict, technique: str) -> dict:
-        try:
-            cost = studio.cost(Recipe.of(technique, **settings_of(settings)))
-        except Exception as error:
-            raise gr.Error(widgets.sentence(error), print_exception=False) from None
+        cost = _told(lambda: studio.cost(_recipe(technique, settings)))
         return {"steps": cost.calls, "evaluations": cost.rows, "seconds": cost.seconds}
 
-    for technique in SCHEMAS:
-        gr.api(
-            endpoint(technique),
-            api_name=technique.replace("-", "_"),
-            api_description=f"{technique}: settings as an object; see diffusion_core/recipes.py",
-        )
-    gr.api(cost, api_name="cost", api_description="What running a recipe takes, before running it")
+    about = "What running a recipe takes: steps, network evaluations, and seconds on this server (or null)."
+    cost.__doc__ = (
+        f"{about}\n\nArgs:\n    settings: as for the technique\n    technique: {', '.join(SCHEMAS)}"
+    )
+    gr.api(cost, api_name="cost", api_description=about)
+
+
+def speaks_mcp() -> bool:
+    """Is the extra there that makes Gradio an MCP server?"""
+    return importlib.util.find_spec("mcp") is not None
+
+
+def name_of(technique: str) -> str:
+    return technique.replace("-", "_")
+
+
+def description(technique: str) -> str:
+    """What a technique does, and its settings with their bounds and defaults."""
+    does = (TECHNIQUES[technique].__doc__ or technique).strip().split("\n\n")[0]
+    settings = "; ".join(f"{field.name}: {_bounds(field)}" for field in SCHEMAS[technique])
+    return f"{' '.join(does.split()).rstrip('.:')}. Settings, all optional: {settings}."
+
+
+def _bounds(field: Field) -> str:
+    default = f"default {field.default!r}"
+    if isinstance(field, Number | Numbers):
+        many = "numbers" if isinstance(field, Numbers) else "whole number" if field.whole else "number"
+        return f"{many} from {field.low:g} to {field.high:g}, {default}"
+    if isinstance(field, Choice):
+        return f"one of {', '.join(field.choices)}, {default}"
+    if isinstance(field, Picture):
+        return f'"example:NAME" or a PNG as a data URI, {default}'
+    return f"{field.label.lower()}, {default}"
+
+
+def _recipe(technique: str, settings: Any) -> Recipe:
+    if not isinstance(settings, dict):
+        raise widgets.RecipeError(AN_OBJECT)
+    return Recipe.of(technique, **settings)
+
+
+def _told(ask: Callable[[], Any]) -> Any:
+    """What `ask` answers; what a person can mend comes as a sentence, without a traceback."""
+    try:
+        return ask()
+    except Exception as error:
+        raise gr.Error(widgets.sentence(error), print_exception=False) from None
+
+
+def _endpoint(studio: Studio, technique: str, about: str) -> Callable:
+    def made(recipe: Recipe, owner: str):
+        *_, result = studio.run(recipe, owner=owner)
+        return result
+
+    def run(settings: dict, request: gr.Request) -> tuple[str, dict, float]:
+        recipe = _told(lambda: _recipe(technique, settings))
+        result = _told(lambda: made(recipe, request.session_hash or "api"))
+        png = images.with_recipe(sheet(result), recipe)
+        file = _told(lambda: widgets.file_of(png, f"darkroom-{technique}.png"))
+        return file, recipe.to_dict(), result.seconds
+
+    run.__name__ = name_of(technique)
+    run.__doc__ = f"{about}\n\nArgs:\n    settings: an object with any of these settings"
+    return run

@@ -39,7 +39,7 @@ def buttons(pictures: Mapping[str, Image.Image], chosen: int | None, label: str,
     """Pictures by name, to click, each a button that says its index; the chosen one is marked."""
     made = [
         f'<button type="button" data-index="{k}" aria-pressed="{"true" if k == chosen else "false"}"'
-        f' title="{html.escape(name)}"><img src="{source(picture)}" alt="{html.escape(name)}"></button>'
+        f' title="{html.escape(name)}"><img src="{source(picture, True)}" alt="{html.escape(name)}"></button>'
         for k, (name, picture) in enumerate(pictures.items())
     ]
     return (
@@ -59,18 +59,25 @@ def empty(captions: Sequence[str], hint: str = "Press Run.") -> str:
 
 
 def table(
-    columns: Sequence[Sequence[Image.Image | None]], above: Sequence[str], beside: Sequence[str]
+    columns: Sequence[Sequence[Image.Image | None]],
+    above: Sequence[str],
+    beside: Sequence[str],
+    notes: Sequence[Sequence[str]] = (),
 ) -> str:
     """Pictures in columns, with a caption above each column and beside each row; None waits for its
-    picture. On a phone columns and rows change places, so that pictures stay large."""
+    picture. On a phone columns and rows change places where columns are more, so that pictures stay large.
+
+    notes   a text under each picture, in columns too, as HTML
+    """
     cells = [f"<div></div>{''.join(map(_head, beside))}"]
-    for title, pictures in zip(above, columns):
+    for k, (title, pictures) in enumerate(zip(above, columns)):
         cells.append(_head(title))
-        for name, picture in zip(beside, pictures):
-            alt = html.escape(f"{name}, {title}")
+        for r, (name, picture) in enumerate(zip(beside, pictures)):
+            alt = html.escape(f"{name}, {title}" if name else title)
             image = f'<img src="{source(picture)}" alt="{alt}">' if picture else '<div class="waiting"></div>'
-            cells.append(image)
-    return f'<div class="pictures" style="--rows: {len(beside)}">{"".join(cells)}</div>'
+            cells.append(f"<div>{image}<small>{notes[k][r]}</small></div>" if notes else image)
+    kind = " upright" if len(beside) > len(above) else ""
+    return f'<div class="pictures{kind}" style="--rows: {len(beside)}">{"".join(cells)}</div>'
 
 
 def _head(text: str) -> str:

@@ -101,8 +101,7 @@ def uploaded(component: gr.Image) -> gr.Image:
             raise gr.Error("This picture was not uploaded here. Upload it again.", print_exception=False)
         return payload.path
 
-    component.preprocess = path_of
-    return widgets.safe(component)
+    return widgets.safe(component, path_of)
 
 
 def thumbnails(studio: Studio, names: Sequence[str]) -> dict[str, Image.Image]:

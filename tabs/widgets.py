@@ -1,9 +1,12 @@
 """What every tab is made of: controls from fields, safe pictures, status, and friendly failure."""
 
 import contextlib
+import errno
 import html
 import os
 import tempfile
+import traceback
+from abc import ABCMeta
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -18,11 +21,24 @@ from diffusion_core.fields import Choice, Field, Number, Numbers, RecipeError, S
 from diffusion_core.runs import Stop
 from diffusion_core.strips import zoom_for
 from diffusion_core.studio import Frame, Result, duration
+from tabs import figures
 
-FRIENDLY = (RecipeError, ModelError, Busy, OutOfMemory)
+
+class DiskFull(RuntimeError):
+    """A file could not be written; the message says so to a person."""
+
+
+FRIENDLY = (RecipeError, ModelError, Busy, OutOfMemory, DiskFull)
 """What carries a sentence for a person. Anything else is a fault of ours, and is logged as one."""
 
+STOPPED = "Stopped. The settings are as they were."
+NOT_KEPT = (
+    "This run is no longer kept here. Press Run to make it again: the same seed gives the same picture."
+)
+GONE = "This picture is no longer kept here: later ones took its room. A PNG of it brings its settings back."
+OUR_FAULT = "Something went wrong here, and the fault is ours; the server's log says what. The settings stay."
 PREVIEW_SECONDS = 0.25  # between two live previews
+MANY = 50  # runs at a time, from which on previews come half as often
 LATEX = [{"left": "$$", "right": "$$", "display": True}, {"left": "$", "right": "$", "display": False}]
 
 
@@ -58,57 +74,82 @@ def lead(title: str, text: str, equation: str) -> None:
             gr.Markdown(f"$${equation}$$", latex_delimiters=LATEX, elem_classes="equation")
 
 
-def safe(component):
+def safe(component, read: Callable | None = None):
     """Let a picture input read uploads only. Gradio would read any image file the server can see, if a
-    forged request named its path; the server's own files are nobody's upload."""
-    preprocess = component.preprocess
+    forged request named its path; the server's own files are nobody's upload.
 
-    def guarded(payload):
+    It becomes of a class of its own, as Gradio makes a visitor a new component of the same class wherever an
+    event updates one, were it only with gr.skip(): what hung on the first alone would be lost.
+
+    read   what the input hands over, made from the payload; else what Gradio makes of it
+    """
+    kind = type(component)
+    names = component.get_block_name(), component.get_block_class()
+
+    def preprocess(self, payload):
         for data in _files_in(payload):
             path = getattr(data, "path", None)
             if path and not Path(os.path.realpath(path)).is_relative_to(
                 os.path.realpath(get_upload_folder())
             ):
                 raise gr.Error("This picture was not uploaded here. Upload it again.", print_exception=False)
-        return preprocess(payload)
+        return read(payload) if read else kind.preprocess(self, payload)
 
-    component.preprocess = guarded
+    own = {
+        "preprocess": preprocess,
+        "get_block_name": lambda self: names[0],
+        "get_block_class": lambda self: names[1],
+        "__module__": kind.__module__,
+    }
+    component.__class__ = ABCMeta.__new__(type(kind), kind.__name__, (kind,), own)
     return component
 
 
 def _files_in(payload) -> list:
-    """The files a payload names: an image, or an editor's background, layers and composite."""
+    """The files a payload names: an image, a list of files, or an editor's background, layers, composite."""
     if payload is None:
         return []
     parts = [payload, *(getattr(payload, name, None) for name in ("background", "composite"))]
-    return [part for part in (*parts, *(getattr(payload, "layers", None) or [])) if hasattr(part, "path")]
+    parts += [*(getattr(payload, "layers", None) or []), *(getattr(payload, "root", None) or [])]
+    return [part for part in parts if hasattr(part, "path")]
 
 
-def pane(label: str, height: int = 360, **options) -> gr.Image:
-    """A place for live pictures: JPEG, quick to encode, never jumping."""
-    return gr.Image(
-        label=label,
-        format="jpeg",
-        height=height,
-        interactive=False,
-        buttons=["fullscreen"],
-        elem_classes=["crisp", "pane"],
-        show_label=True,
-        **options,
-    )
+class Shown(gr.HTML):
+    """A place for a picture, of a height that never changes. The picture travels inside the page: a live one
+    needs one answer of the server, not two, and no room on its disk. A click shows it as large as the screen.
+
+    label  stands above the picture, and is what a screen reader says of it
+    lossy  JPEG, for live previews; else PNG, exact
+    """
+
+    def __init__(self, label: str, height: int, lossy: bool, **options):
+        self.said, self.height, self.lossy = label, height, lossy
+        classes = options.pop("elem_classes", None) or []
+        classes = ["crisp", "pane", *([classes] if isinstance(classes, str) else classes)]
+        super().__init__(None, elem_classes=classes, **options)
+
+    def postprocess(self, value: Image.Image | str | None) -> str:
+        if isinstance(value, str):
+            return value
+        name = html.escape(self.said)
+        inside = '<span class="waiting" aria-hidden="true"></span>'
+        if value is not None:
+            inside = (
+                f'<button type="button" class="enlarge" aria-label="{name}: enlarge">'
+                f'<img src="{figures.source(value, self.lossy)}" alt="{name}"></button>'
+            )
+        style = f"--height: {self.height}px"
+        return f'<figure style="{style}"><figcaption>{name}</figcaption>{inside}</figure>'
 
 
-def final(label: str, height: int = 360, **options) -> gr.Image:
+def pane(label: str, height: int = 360, **options) -> Shown:
+    """A place for live pictures: JPEG, quick to encode."""
+    return Shown(label, height, True, **options)
+
+
+def final(label: str, height: int = 360, **options) -> Shown:
     """A place for a finished picture: PNG, exact."""
-    return gr.Image(
-        label=label,
-        format="png",
-        height=height,
-        interactive=False,
-        buttons=["download", "fullscreen"],
-        elem_classes=["crisp", "pane"],
-        **options,
-    )
+    return Shown(label, height, False, **options)
 
 
 def pane_columns(count: int, columns: int) -> int:
@@ -126,8 +167,11 @@ def frame_grids(frame: Frame) -> tuple[Image.Image, Image.Image | None]:
 
 
 def status(text: str = "", share: float | None = None, wrong: bool = False) -> str:
-    """The line under the buttons: what is going on, and how far it is (share in 0..1)."""
-    line = f'<div class="{"wrong" if wrong else "line"}" role="status">{html.escape(text)}</div>'
+    """The line under the buttons: what is going on, and how far it is (share in 0..1). The page's script
+    knows by "going" that a run is under way here."""
+    kind = "wrong" if wrong else "line"
+    going = " going" if share is not None and share < 1 else ""
+    line = f'<div class="{kind}{going}" role="status">{html.escape(text)}</div>'
     bar = "" if share is None else f'<div class="bar"><div style="width:{100 * share:.0f}%"></div></div>'
     return line + bar
 
@@ -137,9 +181,20 @@ def status_of(frame: Frame) -> str:
     return status(f"Step {frame.index + 1} of {frame.of}{left}", frame.index / frame.of)
 
 
-def done(result: Result) -> str:
-    seconds = f"{result.seconds:.1f} s"
-    return status(f"Done in {seconds}. Seed {result.recipe.values.get('seed', '-')}.", 1.0)
+def in_line(place: int) -> str:
+    """The status of a run that waits for its turn."""
+    return status(f"Many are here. Number {place} in line; it begins by itself.", 0.0)
+
+
+def done(result: Result, trouble: str = "") -> str:
+    """The status of a finished run; trouble: what could not be kept of it."""
+    text = f"Done in {result.seconds:.1f} s. Seed {result.recipe.values.get('seed', '-')}. {trouble}"
+    return status(text.strip(), 1.0, wrong=bool(trouble))
+
+
+def preview_seconds(running: int) -> float:
+    """How long to wait between two previews, with so many runs under way."""
+    return PREVIEW_SECONDS if running <= MANY else 2 * PREVIEW_SECONDS
 
 
 def cost_line(cost: Callable[[], object]) -> str:
@@ -181,25 +236,47 @@ class Stops:
 
 def sentence(error: BaseException) -> str:
     """What to tell a person. Our own faults carry no sentence: they are raised again, and logged."""
-    if isinstance(error, FRIENDLY):
-        return str(error)
-    raise error
+    text = word_on(error)
+    if text == OUR_FAULT:
+        raise error
+    return text
 
 
 def ended_by(error: BaseException) -> str:
-    """The status line of a run that was stopped, or that failed (then with a toast too)."""
+    """The status line of a run that was stopped, or that failed (then with a toast too). A fault of ours is
+    logged, and the page says whose fault it is."""
+    text = word_on(error)
     if isinstance(error, Cancelled):
-        return status("Stopped. The settings are as they were.")
-    text = sentence(error)
+        return status(text)
+    if text == OUR_FAULT:
+        traceback.print_exception(error)
     gr.Warning(text)
     return status(text, wrong=True)
 
 
+def word_on(error: BaseException) -> str:
+    """What to say of a run that ended so."""
+    if isinstance(error, Cancelled):
+        return STOPPED
+    if isinstance(error, gr.Error):  # of ZeroGPU: its seconds are used up, say
+        return str(error.message)
+    return str(error) if isinstance(error, FRIENDLY) else OUR_FAULT
+
+
 def file_of(data: bytes, name: str) -> str:
-    """Bytes as a file that Gradio may serve and will delete; the name is what the browser saves it as."""
-    folder = Path(tempfile.mkdtemp(dir=_served()))
-    path = folder / name
-    path.write_bytes(data)
+    """Bytes as a file that Gradio may serve and will delete; the name is what the browser saves it as.
+    DiskFull if there is no room for it."""
+    try:
+        folder = Path(tempfile.mkdtemp(dir=_served()))
+        path = folder / name
+        path.write_bytes(data)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise DiskFull(
+            "The server's disk is full: there is nothing to download. The picture and the settings stay on "
+            "this page. Make room there, or tell who runs it, and press Run again."
+        ) from error
     return str(path)
 
 

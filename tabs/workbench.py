@@ -1,7 +1,8 @@
 """Everything around a technique's controls: cost, Run and Stop, live panes, scrubber, strip, downloads, link.
 
-A tab makes its controls, a Bench does the rest. Results wait on the server's shelf under an id, so that
-the scrubber and the downloads of a page can reach them; a page holds no more than that id.
+A tab makes its controls, a Bench does the rest. A run goes on without its page for a while, and is found
+again by its id (visit.py); its result waits on the server's shelf under that id, so that the scrubber and the
+downloads of a page can reach it. A page holds no more than ids.
 """
 
 import time
@@ -11,13 +12,13 @@ import gradio as gr
 from PIL import Image
 
 from diffusion_core import images
+from diffusion_core.developments import Development
 from diffusion_core.explain import code_for
 from diffusion_core.recipes import SCHEMAS, Recipe
-from diffusion_core.runs import Stop
 from diffusion_core.strips import film_strip, kept_sheet, movie, sheet
 from diffusion_core.studio import Frame, Kept, Result, Studio
-from tabs import widgets
-from tabs.keepsakes import Shelf, about, link_to
+from tabs import visit, widgets
+from tabs.keepsakes import about, link_to
 
 
 class Bench:
@@ -32,8 +33,6 @@ class Bench:
     sheet      if set, the picture to download, from a result; else its grid
     movie      if set, the frames of the GIF, from a result; else the steps of the run
     """
-
-    benches: dict[str, "Bench"] = {}
 
     def __init__(
         self,
@@ -52,9 +51,10 @@ class Bench:
         self.priced, self.inside = priced, inside
         self.sheet: Callable[[Result], Image.Image] | None = None
         self.movie: Callable[[Result], list[Image.Image]] | None = None
-        self.shelf, self._stops = Shelf(), widgets.Stops()
         self.after: list[tuple[Callable[[Result], object], gr.components.Component]] = []
-        Bench.benches[technique] = self
+        self.page = visit.page_here()
+        self.shelf = self.page.shelf
+        self.page.benches[technique] = self
 
     # what stands on the page
 
@@ -64,7 +64,7 @@ class Bench:
         with gr.Row():
             self.run_button = gr.Button("Run", variant="primary", min_width=120, elem_classes="run-button")
             self.stop_button = gr.Button("Stop", min_width=120, interactive=False, elem_classes="stop-button")
-        self.status = gr.HTML(widgets.status(hint), elem_classes="status")
+        self.status = gr.HTML(widgets.status(hint), elem_classes="status", elem_id=f"{self.technique}-status")
 
     def panes(self, height: int = 300) -> None:
         """The two live panes, and the scrubber that moves them through the steps of the last run."""
@@ -110,17 +110,21 @@ class Bench:
         inputs = [*self.controls.values(), *(c for name in self.controls for c in self.also.get(name, ()))]
         for name, component in self.controls.items():
             component.elem_id = component.elem_id or f"{self.technique}-{name}"
+        key = [self.page.key] if self.page.key else []
+        inputs += key  # last: what reads the values of controls does not look that far
         self.run_id = gr.State("")
         parts = ("status", "run_button", "stop_button", "run_id", "x_t", "x0", "scrubber", "result", "strip")
         parts += ("png", "gif", "link", "code")
         outputs = [getattr(self, part) for part in parts if hasattr(self, part)]
         outputs += [component for _, component in self.after]
+        outputs += [self.page.gallery] if self.page.gallery else []
+        self.ends = inputs, outputs  # for a tab that starts a run by other means than Run
         self.run_button.click(
             self._run, inputs, outputs, show_progress="hidden", trigger_mode="once", api_visibility="private"
         )
         self.stop_button.click(
-            self._stops.press,
-            None,
+            self._stop,
+            key,
             [self.status, self.stop_button],
             show_progress="hidden",
             queue=False,
@@ -164,62 +168,101 @@ class Bench:
         return changes
 
     def _run(self, request: gr.Request, *values):
-        with self._stops.running(request.session_hash) as stop:
-            try:
-                yield from self._developing(self.recipe(values), request, stop)
-            except Exception as error:
-                yield {self.status: widgets.ended_by(error), self.stop_button: gr.update(interactive=False)}
+        mine, owner = self._visit_of(request, values[len(values) - bool(self.page.key) :])
+        try:
+            recipe = self.recipe(values)
+        except Exception as error:
+            yield {self.status: widgets.ended_by(error), **self._idle()}
+            return
+        made = self.page.start(mine, recipe, lambda stop: self.studio.run(recipe, owner, stop))
+        yield from self._watched(made, mine, owner, request)
 
-    def _developing(self, recipe: Recipe, request: gr.Request, stop: Stop):
-        last = 0.0
-        yield {self.status: widgets.status("Starting…", 0.0), self.stop_button: gr.update(interactive=True)}
-        for event in self.studio.run(recipe, request.session_hash, stop):
+    def _visit_of(self, request: gr.Request, key: Sequence[str]) -> tuple[visit.Visit, str]:
+        """The visit that an event comes from, and the name that the engine knows it by."""
+        named = (key[0] if key else None, request.session_hash)
+        return self.page.visit(*named), self.page.owner(*named)
+
+    def shown_again(self, entry: visit.Entry, mine: visit.Visit, owner: str, request: gr.Request):
+        """A run of this visit, on the page once more: what is new of it, its picture, or how it ended."""
+        made, result = self.page.developments.get(entry.id), self.shelf.get(entry.id)
+        if made:
+            yield from self._watched(made, mine, owner, request)
+        elif result:
+            yield self._finished(result, request, entry.id) | self._gallery(mine)
+        else:
+            yield {self.status: widgets.status(entry.wrong or widgets.NOT_KEPT), **self._idle()}
+
+    def _watched(self, made: Development, mine: visit.Visit, owner: str, request: gr.Request):
+        """What the page shows of a run, from now on; nothing more once another has taken its place."""
+        yield {
+            self.status: widgets.status("Starting…", 0.0),
+            self.stop_button: gr.update(interactive=True),
+            **self._gallery(mine),
+        }
+        try:
+            for changes in self._news_of(made, owner, request):
+                if mine.latest(self.technique).id != made.id:
+                    return
+                yield changes | (self._gallery(mine) if self.run_id in changes else {})
+        except Exception as error:
+            if mine.latest(self.technique).id == made.id:
+                yield {self.status: widgets.ended_by(error), **self._idle(), **self._gallery(mine)}
+
+    def _news_of(self, made: Development, owner: str, request: gr.Request):
+        last, engine = 0.0, self.studio.engine
+        for event in made.news.watched(seconds=1.0):
             if isinstance(event, Result):
-                yield self._finished(event, request)
-            elif hasattr(self, "x_t") and time.monotonic() - last >= widgets.PREVIEW_SECONDS:
+                yield self._finished(event, request, made.id)
+            elif event is None:  # a sign of life, without which Gradio would not notice that a page has gone
+                place = engine.place_of(owner) if made.news.newest is None else 0
+                yield {self.status: widgets.in_line(place) if place else gr.skip()}
+            elif time.monotonic() - last >= widgets.preview_seconds(engine.running):
                 last = time.monotonic()
-                yield self._live(event)
+                yield self._live(event) if hasattr(self, "x_t") else {self.status: widgets.status_of(event)}
+
+    def _idle(self) -> dict:
+        return {self.stop_button: gr.update(interactive=False)}
+
+    def _gallery(self, mine: visit.Visit) -> dict:
+        return {self.page.gallery: mine.gallery()} if self.page.gallery else {}
+
+    def _stop(self, request: gr.Request, *key: str):
+        """For the button's click: the status line and the button."""
+        stopping = self.page.stop(self._visit_of(request, key)[0], self.technique)
+        word = "Stopping…" if stopping else "Nothing is running."
+        return widgets.status(word), gr.update(interactive=False)
 
     def _live(self, frame: Frame) -> dict:
         x_t, x0 = widgets.frame_grids(frame)
         changes = {self.status: widgets.status_of(frame), self.x_t: x_t}
         return changes if x0 is None else changes | {self.x0: x0}
 
-    def _finished(self, result: Result, request: gr.Request) -> dict:
-        picture = (self.sheet or sheet)(result)
+    def _finished(self, result: Result, request: gr.Request, key: str | None = None) -> dict:
+        """What the page becomes with a result, which is kept under `key`."""
+        picture, troubles = (self.sheet or sheet)(result), []
         name = f"darkroom-{self.technique}-{result.recipe.values.get('seed', 0)}"
-        changes = {
-            self.status: widgets.done(result),
-            self.stop_button: gr.update(interactive=False),
-            self.run_id: self.shelf.put(result),
-        }
-        changes[self.png] = gr.update(
-            value=widgets.file_of(images.with_recipe(picture, result.recipe), f"{name}.png"), interactive=True
-        )
+        changes = self._idle() | {self.run_id: key or self.shelf.put(result)}
+        changes[self.png] = _stored(images.with_recipe(picture, result.recipe), f"{name}.png", troubles)
         changes[self.link] = link_to(result.recipe, request)
         changes[self.code] = code_for(result.recipe, f"{name}.png")
         if hasattr(self, "result"):
             changes[self.result] = picture
         frames = (self.movie or movie)(result)
         if len(frames) > 1:
-            gif = widgets.file_of(images.animated(frames), f"{name}.gif")
-            changes[self.gif] = gr.update(value=gif, interactive=True)
+            changes[self.gif] = _stored(images.animated(frames), f"{name}.gif", troubles)
         if hasattr(self, "strip") and len(result.film) > 1:
             changes[self.strip] = film_strip(result)
         if hasattr(self, "scrubber") and result.film:
             end = len(result.film) - 1
             changes[self.scrubber] = gr.update(maximum=end, value=end, interactive=end > 0)
             changes[self.x_t], changes[self.x0] = self._pane_sheets(result.film[-1], result)
+        changes[self.status] = widgets.done(result, *troubles[:1])
         return changes | {component: show(result) for show, component in self.after}
 
     def _scrub(self, position: float, run_id: str):
         result = self.shelf.get(run_id)
         if result is None:
-            return (
-                gr.skip(),
-                gr.skip(),
-                widgets.status("This run is no longer kept; run it again.", wrong=True),
-            )
+            return gr.skip(), gr.skip(), widgets.status(widgets.NOT_KEPT)
         kept = result.film[min(int(position), len(result.film) - 1)]
         return *self._pane_sheets(kept, result), widgets.status(about(kept))
 
@@ -238,3 +281,12 @@ class Bench:
 
 def _same(value):
     return value
+
+
+def _stored(data: bytes, name: str, troubles: list[str]) -> dict:
+    """A download button's update: the file, or none if the disk is full; then the list says so."""
+    try:
+        return gr.update(value=widgets.file_of(data, name), interactive=True)
+    except widgets.DiskFull as error:
+        troubles.append(str(error))
+        return gr.update(value=None, interactive=False)

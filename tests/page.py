@@ -41,8 +41,9 @@ def chromium() -> str | None:
 
 @dataclass
 class Server:
-    """`python app.py` on a free port, until stop()."""
+    """`python app.py`, or another program that serves the page, on a free port, until stop()."""
 
+    program: tuple[str, ...] = ("app.py",)
     url: str = ""
     seconds_to_serve: float = 0.0
     log: list[str] = field(default_factory=list)
@@ -58,7 +59,7 @@ class Server:
         }
         began = time.monotonic()
         self.process = subprocess.Popen(
-            [sys.executable, "app.py"],
+            [sys.executable, *self.program],
             cwd=ROOT,
             env=environment,
             stdout=subprocess.PIPE,

@@ -8,96 +8,11 @@ import pytest
 from PIL import Image
 
 from diffusion_core import images
-from tests import page as the
+from tests.walk import download, field, picture_in, run, seen, shoot, tab, visit, wait_done
 
 pytestmark = pytest.mark.browser
 sync_api = pytest.importorskip("playwright.sync_api")
 expect = sync_api.expect
-
-
-@pytest.fixture(scope="module")
-def server():
-    server = the.Server().start()
-    yield server
-    server.stop()
-    faults = [line for line in server.log if "Traceback" in line]
-    assert not faults, "".join(server.log)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=the.chromium(), args=the.CHROMIUM_ARGS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def page(browser, server):
-    """A fresh visit that fails if a console shows an error or a request leaves this machine."""
-    context = browser.new_context(viewport={"width": 1280, "height": 1000}, accept_downloads=True)
-    context.set_default_timeout(30_000)
-    wrong: list[str] = []
-    context.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
-    context.on("weberror", lambda error: wrong.append(str(error.error)))
-    context.on("request", lambda request: wrong.append(request.url) if leaves(request.url) else None)
-    yield visit(context, server.url)
-    context.close()
-    assert not wrong, wrong
-
-
-def visit(context, url: str):
-    """A new page of the same visitor. (Leaving one that talks to its server is an error of Gradio's.)"""
-    page = context.new_page()
-    page.goto(url)
-    page.get_by_role("button", name="Run", exact=True).first.wait_for()
-    return page
-
-
-def leaves(url: str) -> bool:
-    return not url.startswith(("http://127.0.0.1:", "data:", "blob:"))
-
-
-def tab(page, name: str) -> None:
-    page.get_by_role("tab", name=name, exact=True).first.click()
-
-
-def seen(page, selector: str):
-    """The elements of a selector on the tab in view."""
-    return page.locator(selector).locator("visible=true")
-
-
-def field(page, elem_id: str):
-    """What one types into: the text or number field of a control."""
-    return page.locator(f'#{elem_id} :is(textarea, input[type="number"], input[type="text"])').first
-
-
-def run(page) -> None:
-    seen(page, ".run-button").first.click()
-
-
-def wait_done(page, seconds: float = 60) -> None:
-    expect(seen(page, ".status").first).to_contain_text("Done", timeout=1000 * seconds)
-
-
-def picture_in(page, elem_id: str) -> Image.Image:
-    """The picture that a component shows, fetched as the browser got it."""
-    locator = page.locator(f"#{elem_id} img")
-    locator.wait_for()
-    response = page.request.get(locator.get_attribute("src"))
-    assert response.ok
-    return Image.open(io.BytesIO(response.body())).convert("RGB")
-
-
-def download(page, name: str) -> bytes:
-    with page.expect_download() as waiting:
-        seen(page, f'a:has-text("{name}"), button:has-text("{name}")').first.click()
-    return open(waiting.value.path(), "rb").read()
-
-
-def shoot(page, name: str) -> None:
-    the.ARTEFACTS.mkdir(exist_ok=True)
-    page.screenshot(path=the.ARTEFACTS / f"{name}.png", full_page=True)
 
 
 def test_sampler_draws_downloads_and_comes_back_by_link_and_png(page, server):

@@ -1,0 +1,107 @@
+"""Anagrams: one picture that shows another thing in every view of it, and a search for the good ones."""
+
+from functools import partial
+
+import gradio as gr
+
+from diffusion_core.fields import Text
+from diffusion_core.studio import Studio
+from diffusion_core.views import VIEWS
+from tabs import sheets, text_page, viewers
+
+TITLE = "Anagrams"
+TEXT = (
+    "One picture, two things in it: a dog, and upside down a skull. Nobody has to draw that. At every step, "
+    "ask the network about the picture **as it is** with one prompt, and about the picture **turned** with "
+    "the other; turn the second answer back, and take the mean. Noise that is turned is still noise, so both "
+    "questions are fair, and what is left at the end answers to both."
+)
+EQUATION = (
+    r"\begin{gathered} \hat\epsilon = \frac{1}{V} \sum_{v=1}^{V} \mathrm{view}_v^{-1}\big("
+    r"\epsilon_\theta(\mathrm{view}_v(x_t),\, t,\, p_v)\big) \\ \mathrm{view}_v(\epsilon) \sim "
+    r"\mathcal{N}(0, I) \end{gathered}"
+)
+SHEET_TEXT = (
+    "**Most seeds are no good, so try many.** Every seed is another noise, and so another anagram. The model "
+    "judges them all; choose one, turn it, and develop it again at 256 pixels."
+)
+ONE, SHEET = "text-anagram", "text-anagram-sheet"
+TURN = "identity, half_turn"
+EXAMPLES = [
+    ("A dog, turned a skull", {"prompts": "a dog\na skull", "views": TURN, "seed": 1}),
+    (
+        "Old man and campfire",
+        {"prompts": "an old man\npeople around a campfire", "views": TURN, "seed": 2},
+    ),
+    ("A cat, a quarter turn: a rabbit", {"prompts": "a cat\na rabbit", "views": "identity, quarter_turn_cw"}),
+    ("A sun, its negative a moon", {"prompts": "a sun\na moon", "views": "identity, negate", "seed": 3}),
+    ("Jigsaw: a heart, a pizza", {"prompts": "a red heart\na pizza", "views": "identity, jigsaw"}),
+    (
+        "Hinged squares: a flower, a fish",
+        {"prompts": "a flower\na fish", "views": "identity, square_hinge"},
+    ),
+    (
+        "Four ways round",
+        {
+            "prompts": "a dog\na cat\na bear\na rabbit",
+            "views": "identity, quarter_turn_cw, half_turn, quarter_turn_ccw",
+        },
+    ),
+]
+FEW, MANY = {"steps": "20"}, {"seed": 0, "count": 6}
+NAMES = {"enlarge": {"no": "64 pixels", "yes": "64, then 256"}}
+OPTIONS = {
+    "enlarge": {"label": "Size", "info": None},
+    "prompts": {"lines": 2, "max_lines": 6, "info": "a line for each view; 1.5 * a dog counts for more"},
+    "steps": {"info": 'a number, or "course", "fast27", 990, 500, 0'},
+}
+
+
+def build(studio: Studio) -> None:
+    """The tab's page; call it inside its gr.Tab."""
+    model = text_page.head(studio, TITLE, TEXT, EQUATION)
+    viewed = (partial(viewers.turning, studio), _viewer, partial(viewers.turning_movie, studio))
+    common = {"own": {"views": _views}, "options": OPTIONS, "names": NAMES}
+    with gr.Tabs(overflow_behavior="wrap") as tabs:
+        with gr.Tab("One picture", id=ONE):
+            one = sheets.one_page(
+                studio,
+                ONE,
+                model,
+                *viewed,
+                main=("prompts", "views", "seed", "enlarge"),
+                examples=[(label, values | FEW) for label, values in EXAMPLES],
+                inside=(tabs, ONE),
+                **common,
+            )
+        with gr.Tab("Contact sheet", id=SHEET):
+            gr.Markdown(SHEET_TEXT, elem_classes="lead")
+            sheets.sheet_page(
+                studio,
+                SHEET,
+                model,
+                *viewed,
+                one,
+                main=("prompts", "views", "count", "seed"),
+                examples=[(label, values | FEW | MANY) for label, values in EXAMPLES],
+                inside=(tabs, SHEET),
+                **common,
+            )
+
+
+def _views(field: Text) -> gr.Textbox:
+    """Several views to choose, in order; the text that the recipe holds, "identity, half_turn", is hidden."""
+    choices = [(kind.says, name) for name, kind in VIEWS.items()]
+    chosen, info = field.default.split(", "), "one for each line of the prompts, in their order"
+    picker = gr.Dropdown(
+        choices, value=chosen, multiselect=True, label=field.label, info=info, elem_classes="views"
+    )
+    text = gr.Textbox(field.default, visible="hidden", label=field.label)
+    quiet = {"show_progress": "hidden", "queue": False, "api_visibility": "private"}
+    picker.input(None, picker, text, js="(names) => names.join(', ')", **quiet)
+    text.change(None, text, picker, js="(text) => [text.split(',').map((name) => name.trim())]", **quiet)
+    return text
+
+
+def _viewer(elem_id: str) -> gr.HTML:
+    return viewers.viewer("turning.js", "Here it will turn.", elem_id)

@@ -1,0 +1,279 @@
+"""Pictures that a person makes: a sketch, or paint on a photo; and a mask painted over a picture.
+
+    picture = PictureTabs(studio, "text-sdedit", names)           # examples, one's own, a sketch
+    mask = MaskEditor(studio, chooser, "text-inpaint", "example:Mask of the rocket")
+    text_page.page(..., own={"picture": picture.own, "mask": mask.own})
+
+Editors are read on Run only. A mask's editor shows whichever mask is meant, and touching it makes its paint
+count; its picture is square, as techniques see it, so a pixel painted is a pixel new.
+"""
+
+from collections.abc import Sequence
+
+import gradio as gr
+import numpy as np
+from PIL import Image, ImageColor
+
+from diffusion_core import images, text_edit
+from diffusion_core.fields import Field, RecipeError
+from diffusion_core.recipes import field_of
+from diffusion_core.studio import Studio
+from tabs import widgets
+from tabs.pictures import QUIET, Chooser, uploaded
+from tabs.text_page import Own
+from tabs.web_address import SIDE, web_address
+
+CANVAS = 320  # pixels of an editor: large enough to paint, small enough for a phone
+HERE = "here"  # what a choice holds while what is in the editor is meant
+PAINT = "#ff00aa"  # over what shall be new: no picture is of this pink
+COLOURS = ["#1c1917", "#ffffff", "#d62828", "#f59e0b", "#2a9d3a", "#1d6fd6", "#8b5a2b", "#f7c9a9"]
+NOTHING_DRAWN = "Nothing is drawn yet. Sketch something, or choose a picture."
+NOTHING_PAINTED = "Mask: nothing is painted yet. Paint over what shall be new, or upload a mask."
+NO_CANVAS = "No canvas here? Then this browser has no WebGL: upload {} instead."
+
+CSS = """
+.hint p { margin: 0; font-size: .95rem; color: var(--body-text-color-subdued); }
+.address { align-items: end; }
+"""
+
+
+def prepared(picture: Image.Image) -> Image.Image:
+    """What is kept of an upload: its middle square."""
+    return images.squared(picture, SIDE)
+
+
+def own_here(chooser: Chooser, elem_id: str, cleared: Sequence[gr.State] = ()) -> None:
+    """The chooser's upload, moved here, and below it a line for an address on the web."""
+    chooser.upload.unrender()
+    chooser.upload.render()
+    web_address(chooser.value, elem_id, tuple(cleared))
+
+
+# --- a picture ----------------------------------------------------------------------------------------------
+
+
+class PictureTabs:
+    """Examples, one's own picture, a sketch: a tab each; what is in view is what is taken.
+
+    value   a gr.State with the choice: HERE for the sketch, else as Chooser's, or "" for none yet
+    """
+
+    def __init__(self, studio: Studio, technique: str, names: Sequence[str]):
+        field, self.studio = field_of(technique, "picture"), studio
+        with gr.Tabs() as self.ways:
+            with gr.Tab("Examples", id="examples") as examples:
+                chooser = Chooser(studio, field, names, prepared, upload_label="Your own picture")
+            with gr.Tab("Your own", id="own") as own:
+                own_here(chooser, f"{technique}-address")
+            with gr.Tab("Sketch", id="sketch") as sketch:
+                self.sketch = _sketchpad(f"{technique}-sketch")
+                with gr.Row():
+                    onto = gr.Button("Draw on the example", size="sm", min_width=100)
+                    blank = gr.Button("Blank page", size="sm", min_width=100)
+                gr.Markdown(NO_CANVAS.format("a picture"), elem_classes="hint")
+        self.value, example, mine = chooser.value, gr.State(field.default), gr.State("")
+        self.value.change(_settled, self.value, [example, mine, self.ways], **QUIET)
+        sketch.select(lambda: HERE, None, self.value, **QUIET)
+        examples.select(lambda value: value, example, self.value, **QUIET)
+        own.select(lambda value: value, mine, self.value, **QUIET)
+        onto.click(self._page_of, [mine, example], self.sketch, **QUIET)
+        blank.click(lambda: None, None, self.sketch, **QUIET)
+
+    def own(self, _field: Field) -> Own:
+        """For the argument `own` of text_page.page."""
+        return Own(self.value, read=drawn, also=[self.sketch])
+
+    def _page_of(self, mine: str, example: str):
+        try:
+            return _page(self.studio.picture(mine or example))
+        except widgets.FRIENDLY as error:
+            gr.Warning(str(error))
+            return gr.skip()
+
+
+def drawn(value: str, drawing: dict | None) -> str:
+    """The recipe's picture: what was chosen, or the sketch. RecipeError if nothing is drawn."""
+    if value != HERE:
+        return value
+    picture = (drawing or {}).get("composite")
+    if picture is None or np.ptp(np.asarray(picture := images.as_rgb(picture))) == 0:
+        raise RecipeError(NOTHING_DRAWN)
+    return images.to_uri(prepared(picture))
+
+
+def _settled(value: str):
+    """What to come back to, example and own; and the tab that belongs to a choice, however it was made."""
+    if value == HERE:
+        return gr.skip(), gr.skip(), gr.update(selected="sketch")
+    if value.startswith("example:"):
+        return value, gr.skip(), gr.update(selected="examples")
+    return gr.skip(), value, gr.update(selected="own")
+
+
+def _page(picture: Image.Image, *layers: Image.Image) -> dict:
+    """A picture as an editor's value, to draw on."""
+    page = images.squared(images.as_rgb(picture), CANVAS)
+    return {"background": page, "layers": list(layers), "composite": page}
+
+
+EDITOR = {
+    "type": "pil",
+    "sources": (),
+    "transforms": (),
+    "layers": False,
+    "canvas_size": (CANVAS, CANVAS),
+    "fixed_canvas": True,
+    "format": "png",
+    "height": CANVAS + 110,  # with less, the tools are cut off
+    "buttons": [],
+    "elem_classes": "autobrush",
+}
+
+
+def _sketchpad(elem_id: str) -> gr.ImageEditor:
+    brush = gr.Brush(default_size=16, colors=COLOURS, default_color=COLOURS[0])
+    options = EDITOR | {"image_mode": "RGB", "brush": brush}
+    return widgets.safe(gr.ImageEditor(label="Your sketch", elem_id=elem_id, **options))
+
+
+# --- a mask -------------------------------------------------------------------------------------------------
+
+TOUCHED = """const editor = "#%s";
+document.addEventListener("pointerdown", (event) => {
+  if (event.target.closest(`${editor} canvas, ${editor} button`)) trigger("select", {});
+}, true);
+const waiting = setInterval(() => {
+  if (!document.querySelector(`${editor} canvas`)) return;
+  clearInterval(waiting);
+  setTimeout(() => trigger("submit", {}), 800);
+}, 200);"""
+"""Says when the editor is touched; and once when it is there: paint shown to it sooner is an error of its."""
+
+
+class MaskEditor:
+    """The chosen picture, to paint on; a mask may be uploaded too, where there is no editor (no WebGL).
+
+    value    a gr.State with the choice: HERE for what is painted, else as a recipe holds it, or None
+    cleared  what becomes None when somebody chooses another picture; a link or an example brings both
+    """
+
+    def __init__(self, studio: Studio, chooser: Chooser, technique: str, default: str | None = None):
+        self.studio, self.picture = studio, chooser.value
+        self.value, brought, there = gr.State(default), gr.State(None), gr.State(False)
+        self.cleared = [self.value, brought]
+        elem_id, colour = f"{technique}-paint", (PAINT, 0.5)
+        with gr.Accordion("Your own picture", open=False):
+            own_here(chooser, f"{technique}-address", self.cleared)
+        self.editor = widgets.safe(
+            gr.ImageMask(
+                _page(studio.picture(chooser.default)),
+                label="Mask",
+                elem_id=elem_id,
+                brush=gr.Brush(default_size=24, colors=[colour], default_color=colour, color_mode="fixed"),
+                **EDITOR,
+            )
+        )
+        hint = "<p>Paint over what shall be new. The eraser takes paint away, the bin all of it.</p>"
+        touch = gr.HTML(hint, elem_classes="hint", js_on_load=TOUCHED % elem_id)
+        with gr.Accordion("Upload a mask instead", open=False):
+            file = uploaded(
+                gr.Image(
+                    label="white is new, black is kept",
+                    sources=["upload", "clipboard"],
+                    type="filepath",
+                    height=160,
+                    buttons=[],
+                    elem_classes=["crisp", "mask-upload"],
+                )
+            )
+            gr.Markdown(NO_CANVAS.format("a mask"), elem_classes="hint")
+        touch.select(lambda: HERE, None, self.value, queue=False, **QUIET)
+        shown = [self.picture, self.value]
+        touch.submit(lambda *choice: (True, self._shown(True, *choice)), shown, [there, self.editor], **QUIET)
+        self.picture.change(self._shown, [there, *shown], self.editor, **QUIET)
+        self.value.change(self._shown, [there, *shown], self.editor, **QUIET)
+        file.input(self._brought, [file, self.picture, brought], [self.value, file], **QUIET)
+        chooser.gallery.select(lambda: (None, None), None, self.cleared, **QUIET)
+        chooser.upload.input(_size_of, chooser.upload, self.cleared, **QUIET)
+
+    def own(self, _field: Field) -> Own:
+        """For the argument `own` of text_page.page."""
+        return Own(self.value, read=self.read, also=[self.editor, self.picture])
+
+    def read(self, value: str | None, painting: dict | None, picture: str) -> str:
+        """The recipe's mask. RecipeError if there is none."""
+        if value == HERE:
+            return images.to_uri(painted(painting, self.studio.picture(picture).size))
+        if not value:
+            raise RecipeError(NOTHING_PAINTED)
+        return value
+
+    def _brought(self, path: str | None, picture: str, brought: tuple[int, int] | None):
+        """An upload as the recipe's mask. brought: the size in which the picture came, if it was another."""
+        if path is None:
+            return None, gr.skip()
+        try:
+            mask, onto = images.opened(path), self.studio.picture(picture)
+            kept = fitted(mask, onto.size, brought)
+            text_edit.mask_of(kept, onto, SIDE)
+            return images.to_uri(kept), gr.skip()
+        except widgets.FRIENDLY as error:
+            gr.Warning(str(error))
+            return gr.skip(), None
+
+    def _shown(self, there: bool, picture: str, mask: str | None):
+        """What the editor shows: the picture under the mask that is meant. What is being painted stays."""
+        if mask == HERE:
+            return gr.skip()
+        try:
+            paint = [_paint(self.studio.picture(mask))] if mask and there else []
+            return _page(self.studio.picture(picture), *paint)
+        except widgets.FRIENDLY as error:
+            gr.Warning(str(error))
+            return gr.skip()
+
+
+def _paint(mask: Image.Image) -> Image.Image:
+    """A mask as the editor's layer: half transparent paint where it is white."""
+    new = images.squared(images.as_rgb(mask).convert("L"), CANVAS).point(lambda value: 127 * (value >= 128))
+    layer = Image.new("RGBA", new.size, (*ImageColor.getrgb(PAINT), 0))
+    layer.putalpha(new)
+    return layer
+
+
+def painted(painting: dict | None, size: tuple[int, int]) -> Image.Image:
+    """The editor's strokes as a mask for a picture of this size. RecipeError if there are none."""
+    layers = (painting or {}).get("layers") or []
+    if not layers or not (strokes := np.asarray(layers[0].convert("RGBA"))[..., 3] > 0).any():
+        raise RecipeError(NOTHING_PAINTED)
+    return _unsquared(Image.fromarray(strokes.astype(np.uint8) * 255), size)
+
+
+def fitted(mask: Image.Image, size: tuple[int, int], brought: tuple[int, int] | None = None) -> Image.Image:
+    """An uploaded mask for a picture of this size, which was brought in another. It may be larger or
+    smaller than either, but must have the proportions of one. RecipeError."""
+    for width, height in (size, brought or size):
+        if abs(mask.width / mask.height - width / height) < 0.02 * width / height:
+            return _unsquared(images.squared(images.as_rgb(mask).convert("L"), SIDE), size)
+    width, height = brought or size
+    raise RecipeError(
+        f"Mask: it has {mask.width} x {mask.height} pixels and the picture {width} x {height}, so they do "
+        "not lie on each other. Take a mask of the picture's size, or paint on the picture itself."
+    )
+
+
+def _unsquared(square: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """The middle square of a mask of this size, black around it: what images.squared undoes."""
+    side = min(size)
+    middle = square.resize((side, side), Image.Resampling.BOX).point(lambda value: 255 * (value >= 128))
+    mask = Image.new("L", size)
+    mask.paste(middle, ((size[0] - side) // 2, (size[1] - side) // 2))
+    return mask
+
+
+def _size_of(path: str | None):
+    """No mask yet, and the size of the picture that was brought."""
+    try:
+        return None, images.opened(path).size if path else None
+    except RecipeError:  # Chooser says so
+        return gr.skip(), gr.skip()

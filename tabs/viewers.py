@@ -1,0 +1,235 @@
+"""Viewers for illusions: a picture that turns or comes apart under a slider, and one that is seen from afar.
+
+The server says once what there is to move (diffusion_core/pieces.py); the browser moves it, in turning.js and
+viewing.js, so that a slider answers at once. All of it can be reached by keyboard.
+"""
+
+import html
+import json
+from itertools import pairwise
+from pathlib import Path
+
+import gradio as gr
+import numpy as np
+from PIL import Image
+
+from diffusion_core import images, text_input
+from diffusion_core.pieces import Pieces, between, moved
+from diffusion_core.recipes import Recipe
+from diffusion_core.studio import Result, Studio
+from diffusion_core.views import VIEWS, View, view
+from tabs import figures
+
+HERE = Path(__file__).parent
+WAYS = {
+    "low/high": "distance",
+    "low/medium/high": "distance",
+    "grey/colour": "dusk",
+    "moving/still": "motion",
+}
+ENDS = {
+    "distance": ("Distance", "near", "far"),
+    "dusk": ("Light", "day", "night"),
+    "motion": ("Speed", "still", "moving"),
+}
+WHY = {
+    "distance": "",
+    "dusk": "In the dusk the eye's cones rest, and its rods see no colour: the mean of red, green and blue "
+    "is left. The grey prompt wrote that mean, the colour prompt all that differs from it.",
+    "motion": "While the eye looks, what moves sideways is spread over the pixels that it passes. Spread "
+    "over 15 of 64, only what the first prompt wrote is left.",
+}
+BANDS = {
+    "low": "far: coarse shapes",
+    "medium": "in between",
+    "high": "near: edges and texture",
+    "grey": "in grey: light and dark",
+    "colour": "by day: colours",
+    "moving": "as it rushes by",
+    "still": "when it stands still",
+}
+PAIRS = {"low/high": ("low", "high"), "grey/colour": ("grey", "colour"), "moving/still": ("moving", "still")}
+FRAMES, HOLD, GIF_SIDE = 8, 4, 192  # of a GIF: frames on a way, frames of rest, pixels
+
+CSS = """
+.viewer { display: grid; gap: 10px; max-width: 560px; }
+.viewer.wide { max-width: none; }
+.viewer canvas { display: block; width: 100%; aspect-ratio: 1; border-radius: 4px; background: #1c1917; }
+.viewer .two { display: grid; gap: 12px; grid-template-columns: 1fr 1fr; }
+.viewer.wide:not(:has(.far)) .two { grid-template-columns: minmax(0, 480px); }
+.viewer figure { margin: 0; }
+.viewer figcaption, .viewer .said, .viewer small { color: var(--body-text-color-subdued); font-size: .95rem; }
+.viewer .said { margin: 0; min-height: 2.8em; font-variant-numeric: tabular-nums; }
+.viewer .far { background: #d6d3d1; }
+.viewer canvas.crisp { image-rendering: pixelated; }
+.viewer .slide { display: flex; gap: 10px; align-items: center; }
+.viewer .slide input { flex: 1; min-width: 0; height: 32px; accent-color: var(--primary-600); }
+.viewer .slide button, .viewer .stops button {
+  border: 2px solid var(--border-color-primary); border-radius: 6px; padding: 6px 12px; font-size: 1rem;
+  background: var(--background-fill-primary); color: var(--body-text-color);
+  cursor: pointer; min-height: 40px; font-weight: 400;
+}
+.viewer .stops { display: flex; flex-wrap: wrap; gap: 8px; }
+.viewer .stops button { display: flex; gap: 10px; align-items: center; text-align: left; flex: 1 1 200px; }
+.viewer .stops button[aria-pressed="true"] { border-color: var(--primary-600); }
+.viewer .stops img { width: 56px; height: 56px; image-rendering: pixelated; border-radius: 3px; flex: none; }
+.viewer .stops b, .viewer .stops small { display: block; font-size: 1.05rem; }
+.viewer .stops small { font-size: .9rem; }
+.viewer :is(button, input):focus-visible { outline: 3px solid var(--primary-500); outline-offset: 2px; }
+.viewer .band { display: grid; grid-template-columns: minmax(0, 1fr) 3.6em; gap: 2px 10px; align-items: end; }
+.viewer .band .track { grid-column: 1 / -1; height: 8px; border-radius: 4px; background: var(--neutral-200); }
+.dark .viewer .band .track { background: var(--neutral-700); }
+.viewer .share { height: 100%; border-radius: 4px; background: var(--primary-600); }
+.viewer .number { text-align: right; font-weight: 600; font-variant-numeric: tabular-nums; }
+.viewer .band b { font-size: 1.1rem; }
+.viewer .nothing {
+  aspect-ratio: 1; max-height: 420px; width: 100%; display: grid; place-items: center; text-align: center;
+  color: var(--body-text-color-subdued); border: 2px dashed var(--border-color-primary); border-radius: 4px;
+}
+@media (max-width: 640px) {
+  .viewer .two { grid-template-columns: 1fr; }
+  .viewer .two .far { max-width: 70%; }
+}
+"""
+
+
+def viewer(script: str, hint: str, elem_id: str) -> gr.HTML:
+    """A place for what `turning` or `viewing` makes. script: their file."""
+    code = (HERE / script).read_text(encoding="utf-8")
+    return gr.HTML(nothing(hint), js_on_load=code, css_template="", elem_id=elem_id, padding=False)
+
+
+def nothing(hint: str) -> str:
+    """The frame that waits for a picture."""
+    return f'<div class="viewer"><div class="nothing">{html.escape(hint)}</div></div>'
+
+
+# --- anagrams: it turns ---------------------------------------------------------------------------------
+
+
+def seen_by(studio: Studio, recipe: Recipe) -> list[View]:
+    """The views of a recipe, the very ones that its pictures were made with."""
+    base = studio.card(f"{recipe['model']}/I").shape[-1]
+    return [view(name, recipe["view_seed"], base) for name in text_input.views(recipe["views"])]
+
+
+def turning(studio: Studio, result: Result, which: int) -> str:
+    """One picture of an anagram, with a slider from reading to reading."""
+    recipe, x = result.recipe, result.pictures[which]
+    views = seen_by(studio, recipe)
+    prompts = [each.prompt for each in text_input.weighted(recipe["prompts"])]
+    side, base = x.shape[-1], studio.card(f"{recipe['model']}/I").shape[-1]
+    stops, buttons = [], []
+    for k, (v, prompt) in enumerate(zip(views, prompts)):
+        says = VIEWS[v.name].says
+        source = figures.source(images.to_picture(v(x), result.low, result.high))
+        stops.append({"prompt": prompt, "says": says})
+        buttons.append(
+            f'<button type="button" data-stop="{k}" aria-pressed="false"><img src="{source}" alt="">'
+            f"<span><b>{html.escape(prompt)}</b><small>{html.escape(says)}</small></span></button>"
+        )
+    ways = [_way(between(a, b, side, base)) for a, b in pairwise(views)]
+    last = len(views) - 1
+    return (
+        f'<div class="viewer turning">{_plan({"stops": stops, "ways": ways})}'
+        '<canvas width="512" height="512" role="img"></canvas>'
+        '<div class="slide"><button type="button" class="play" aria-pressed="false">Play</button>'
+        f'<input type="range" min="0" max="{last}" step="0.01" value="0" aria-label="Turn it"></div>'
+        f'<div class="stops" role="group" aria-label="Readings">{"".join(buttons)}</div></div>'
+    )
+
+
+def _way(pieces: Pieces) -> dict:
+    """Pieces as turning.js reads them: of single pixels where each ends; else moves, and the owners as runs
+    (piece, length, piece, length, ...), but of columns that slide it is plain who they are."""
+    side = len(pieces.owner)
+    if len(pieces.moves) == side * side:
+        ends = [int(move.to_y) * side + int(move.to_x) for move in pieces.moves]
+        return {"side": side, "to": ends}
+    owner = pieces.owner.ravel() if not pieces.slides else np.zeros(0, dtype=int)
+    starts = np.flatnonzero(np.diff(owner, prepend=-1))
+    lengths = np.diff(starts, append=len(owner))
+    runs = np.stack([owner[starts], lengths], axis=1).ravel().tolist()
+    moves = [[*move[:5], int(move.mirror == "x"), int(move.mirror == "y")] for move in pieces.moves]
+    negates = pieces.sign != pieces.to_sign
+    way = {"side": side, "runs": runs, "moves": moves}
+    return way | {"slides": pieces.slides, "apart": pieces.apart, "negates": negates}
+
+
+def turning_movie(studio: Studio, result: Result) -> list[Image.Image]:
+    """The first picture of a result, from its first reading to its last and back."""
+    recipe, x = result.recipe, result.pictures[0]
+    views = seen_by(studio, recipe)
+    base = studio.card(f"{recipe['model']}/I").shape[-1]
+    seen = [images.to_picture(v(x), result.low, result.high) for v in views]
+    rest = [each.resize((GIF_SIDE, GIF_SIDE), Image.Resampling.NEAREST) for each in seen]
+    frames = [rest[0]] * HOLD
+    for k, (a, b) in enumerate(pairwise(views)):
+        pieces = between(a, b, x.shape[-1], base)
+        frames += [moved(seen[k], pieces, s / FRAMES, GIF_SIDE) for s in range(1, FRAMES)]
+        frames += [rest[k + 1]] * HOLD
+    return frames + frames[-HOLD - 1 : HOLD - 2 : -1]
+
+
+# --- hybrids: it is seen from afar ----------------------------------------------------------------------
+
+
+def viewing(result: Result, which: int) -> str:
+    """One picture of a hybrid, with a slider for the distance, the light, or the speed."""
+    recipe = result.recipe
+    bank, told = bands_of(recipe)
+    way = WAYS[bank]
+    label, first, last = ENDS[way]
+    source = figures.source(images.to_picture(result.pictures[which], result.low, result.high))
+    plan = {"way": way, "bank": bank, "sigma": recipe["sigma"], "source": source}
+    plan["prompts"] = [prompt for _, prompt in told]
+    far = (
+        '<figure><canvas class="far crisp" width="384" height="384" role="img" aria-label="The picture, as '
+        'far away as the slider says"></canvas><figcaption>as far away; your own eyes do the rest'
+        "</figcaption></figure>"
+    )
+    bars = "".join(
+        f'<div class="band" data-band><span><b>{html.escape(prompt)}</b><small> {BANDS[band]}</small></span>'
+        '<span class="number"></span><div class="track"><div class="share"></div></div></div>'
+        for band, prompt in told
+    )
+    return (
+        f'<div class="viewer wide viewing">{_plan(plan)}<div class="two">'
+        '<figure><canvas class="eye crisp" width="384" height="384" role="img"></canvas>'
+        "<figcaption>what reaches the eye, enlarged</figcaption></figure>"
+        f"{far if way == 'distance' else ''}</div>"
+        f'<div class="slide"><button type="button" data-to="0">{first}</button>'
+        f'<input type="range" min="0" max="1" step="0.005" value="0" aria-label="{label}">'
+        f'<button type="button" data-to="1">{last}</button></div>'
+        f'<p class="said" role="status"></p>{bars}<p class="why">{WHY[way]}</p></div>'
+    )
+
+
+def bands_of(recipe: Recipe) -> tuple[str, list[tuple[str, str]]]:
+    """The bank of a hybrid, and of each band its name and what it shows: a prompt, or the photo."""
+    if "part" in recipe.values:
+        bank = next(bank for bank, pair in PAIRS.items() if recipe["part"] in pair)
+        shows = {True: "the picture that was given", False: recipe["prompt"] or "no prompt"}
+        return bank, [(band, shows[band == recipe["part"]]) for band in PAIRS[bank]]
+    names = PAIRS.get(recipe["bands"], ("low", "medium", "high"))
+    return recipe["bands"], list(zip(names, text_input.prompts(recipe["prompts"])))
+
+
+def viewing_movie(result: Result) -> list[Image.Image]:
+    """The first picture of a result as it goes away and comes back."""
+    side = 256
+    picture = images.to_picture(result.pictures[0], result.low, result.high)
+    frames = []
+    for k in range(16):
+        wide = max(3, round(side * 60 ** (-k / 15)))
+        grown = Image.Resampling.NEAREST if wide > picture.width else Image.Resampling.BOX
+        frame = Image.new("RGB", (side, side), "#d6d3d1")
+        frame.paste(picture.convert("RGB").resize((wide, wide), grown), ((side - wide) // 2,) * 2)
+        frames.append(frame)
+    return [frames[0]] * HOLD + frames + frames[::-1]
+
+
+def _plan(plan: dict) -> str:
+    """Data inside the page, for a script to read."""
+    data = json.dumps(plan, separators=(",", ":"))
+    return f'<pre class="plan" hidden>{html.escape(data, quote=False)}</pre>'
