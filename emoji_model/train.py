@@ -252,7 +252,6 @@ def export(args, plan, done, ema, captions: Captions, accelerator, stats) -> Non
             "batch": plan.batch,
             "lr": args.lr,
             "ema": args.ema,
-            "warm_up": {"batches": done.warm_up, "right": done.right},
             "seed": args.seed,
             "seconds": round(done.seconds),
             "hardware": torch.cuda.get_device_name() if gpu else f"CPU, {platform.machine()}",
@@ -262,6 +261,10 @@ def export(args, plan, done, ema, captions: Captions, accelerator, stats) -> Non
             "torch": torch.__version__,
         },
     }
+    if args.stage == "small":
+        model["made"]["warm_up"] = {"batches": done.warm_up, "right": done.right}
+    if args.stage == "stage1":
+        model["grown_from"] = json.loads((Path(args.grow) / "model.json").read_text())
     (folder / "model.json").write_text(json.dumps(model, indent=1) + "\n")
     stats.copy(folder / "stats.jsonl")
 

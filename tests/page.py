@@ -51,9 +51,9 @@ class Server:
     def start(self) -> "Server":
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+            self.port = self.port or free.getsockname()[1]
         environment = os.environ | {
-            "GRADIO_SERVER_PORT": str(port),
+            "GRADIO_SERVER_PORT": str(self.port),
             "GRADIO_ANALYTICS_ENABLED": "False",
             "PYTHONUNBUFFERED": "1",
         }
@@ -83,3 +83,8 @@ class Server:
         except subprocess.TimeoutExpired:
             self.process.kill()
             raise RuntimeError("app.py did not stop when asked to") from None
+
+    def kill(self) -> None:
+        """End it as a power cut does."""
+        self.process.kill()
+        self.process.wait(20)

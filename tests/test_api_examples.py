@@ -8,7 +8,7 @@ import pytest
 from gradio_client import Client
 
 import app
-from diffusion_core import images, text_techniques
+from diffusion_core import images, sheets
 from diffusion_core.recipes import SCHEMAS, Recipe
 from tabs import api
 
@@ -20,7 +20,7 @@ CODE = "\n".join(block for block in BLOCKS if block.strip())
 @pytest.fixture
 def served(fake_studio, monkeypatch):
     """The whole API, and of the page no tab."""
-    text_techniques.install()
+    sheets.install()
     monkeypatch.setattr(app, "TABS", {})
     demo = app.build(fake_studio)
     demo.queue(default_concurrency_limit=None)
@@ -31,7 +31,7 @@ def served(fake_studio, monkeypatch):
 
 def test_every_technique_has_an_example():
     named = set(re.findall(r'api_name="/(\w+)"', CODE))
-    text_techniques.install()
+    sheets.install()
     assert named == {api.name_of(technique) for technique in SCHEMAS} | {"cost"}
 
 
@@ -53,7 +53,7 @@ def test_every_example_runs_and_answers_with_its_recipe(served, monkeypatch, tmp
 
 
 def test_a_description_says_what_may_be_set(fake_studio):
-    text_techniques.install()
+    sheets.install()
     for technique, schema in SCHEMAS.items():
         about = api.description(technique)
         assert all(f"{field.name}: " in about for field in schema)

@@ -89,14 +89,10 @@ def test_ones_own_picture_and_one_that_is_none(page):
     quick(page, "text-sdedit")
     put(page, "text-sdedit-starts", "2, 4")
     tab(page, "Your own")
+    page.wait_for_timeout(2000)  # the server hears of it
     run(page)
     says(page, "there is no picture yet")
-    upload = (
-        page.locator('.upload input[type="file"]')
-        .locator("visible=true")
-        .or_(page.locator('.upload input[type="file"]'))
-    )
-    upload.first.set_input_files(BROKEN)
+    page.locator('.upload input[type="file"]').first.set_input_files(BROKEN)
     toast(page, "PNG, JPEG, WebP and GIF work")
     page.locator('.upload input[type="file"]').first.set_input_files(file_of(photo(), "JPEG"))
     expect(seen(page, ".upload img").first).to_be_visible(timeout=SLOW)
