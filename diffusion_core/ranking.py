@@ -20,8 +20,8 @@ All pictures, readings and prompts are asked about the same draws of eps, so tha
 few of them.
 
 Source: Li et al. 2023, "Your Diffusion Model is Secretly a Zero-Shot Classifier",
-https://arxiv.org/abs/2303.16203, equations 5 to 7. Ranking by the worst reading is the "alignment score" of
-Geng et al. 2024, "Visual Anagrams", section 5.2, with the model itself in the place of CLIP.
+https://arxiv.org/abs/2303.16203, section 3. Ranking by the worst reading is the "alignment score" of Geng et
+al. 2024, "Visual Anagrams", with the model itself in the place of CLIP.
 """
 
 from collections.abc import Callable, Sequence

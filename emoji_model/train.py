@@ -79,7 +79,7 @@ def small_and_large(x0: Tensor, side: int, rng: torch.Generator) -> tuple[Tensor
 def step_loss(model, objective: Objective, x0: Tensor, ids, mask, rng, stage: str, side: int):
     """(loss, per-picture errors [B]) of one batch of painted scenes."""
     draw = partial(torch.randn, generator=rng, device=x0.device)
-    t = objective.times(len(x0), rng, late=0.0 if stage == "stage2" else 0.4)
+    t = objective.times(len(x0), rng, late=0.6 if stage == "stage2" else 0.4)
     if stage != "stage2":
         eps = draw(x0.shape)
         predicted, raw = model(objective.noised(x0, t, eps), t, ids, mask)

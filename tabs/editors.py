@@ -159,7 +159,7 @@ class MaskEditor:
 
     def __init__(self, studio: Studio, chooser: Chooser, technique: str, default: str | None = None):
         self.studio, self.picture = studio, chooser.value
-        self.value, brought, there = gr.State(default), gr.State(None), gr.State(False)
+        self.value, brought, shown = gr.State(default), gr.State(None), gr.State(None)
         self.cleared = [self.value, brought]
         elem_id, colour = f"{technique}-paint", (PAINT, 0.5)
         with gr.Accordion("Your own picture", open=False):
@@ -187,11 +187,11 @@ class MaskEditor:
                 )
             )
             gr.Markdown(NO_CANVAS.format("a mask"), elem_classes="hint")
-        touch.select(lambda: HERE, None, self.value, queue=False, **QUIET)
-        shown = [self.picture, self.value]
-        touch.submit(lambda *choice: (True, self._shown(True, *choice)), shown, [there, self.editor], **QUIET)
-        self.picture.change(self._shown, [there, *shown], self.editor, **QUIET)
-        self.value.change(self._shown, [there, *shown], self.editor, **QUIET)
+        touch.select(lambda: (HERE, []), None, [self.value, shown], queue=False, **QUIET)
+        follow = {"fn": self._follow, "inputs": [shown, self.picture, self.value]}
+        follow |= {"outputs": [shown, self.editor], "trigger_mode": "always_last", "concurrency_limit": 1}
+        touch.submit(lambda: [], None, shown, **QUIET).then(**follow, **QUIET)
+        gr.on([self.picture.change, self.value.change], **follow, **QUIET)
         file.input(self._brought, [file, self.picture, brought], [self.value, file], **QUIET)
         chooser.gallery.select(lambda: (None, None), None, self.cleared, **QUIET)
         chooser.upload.input(_size_of, chooser.upload, self.cleared, **QUIET)
@@ -221,16 +221,20 @@ class MaskEditor:
             gr.Warning(str(error))
             return gr.skip(), None
 
-    def _shown(self, there: bool, picture: str, mask: str | None):
-        """What the editor shows: the picture under the mask that is meant. What is being painted stays."""
-        if mask == HERE:
-            return gr.skip()
+    def _follow(self, shown: list | None, picture: str, mask: str | None):
+        """Let the editor show the picture under the mask that is meant; what is being painted stays.
+
+        shown   what it shows: [picture, mask], or [] if nobody knows, or None before it is there at all. It
+                must be told once, not twice at a time, or it loses the layer that one paints on.
+        """
+        if shown is None or mask == HERE or shown == [picture, mask]:
+            return gr.skip(), gr.skip()
         try:
-            paint = [_paint(self.studio.picture(mask))] if mask and there else []
-            return _page(self.studio.picture(picture), *paint)
+            paint = [_paint(self.studio.picture(mask))] if mask else []
+            return [picture, mask], _page(self.studio.picture(picture), *paint)
         except widgets.FRIENDLY as error:
             gr.Warning(str(error))
-            return gr.skip()
+            return gr.skip(), gr.skip()
 
 
 def _paint(mask: Image.Image) -> Image.Image:

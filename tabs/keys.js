@@ -1,7 +1,9 @@
 // Keys, the brush, dropping a PNG anywhere, and a word where a browser cannot draw.
 (() => {
   const root = document.documentElement;
-  const EDITOR = ".image-editor, .autobrush"; // Gradio's ImageEditor, ImageMask and Sketchpad
+  const CANNOT =
+    "This browser has no WebGL, so there is nothing to draw on here. Upload a picture (or a mask) instead, or " +
+    "switch on hardware acceleration in its settings and reload.";
   const NAMELESS = [
     ["div.empty[aria-label]:not([role])", "img"], // an empty place for a picture
     ["div.image-container[aria-label]:not([role])", "group"], // a place to drop one
@@ -21,20 +23,25 @@
     }
   });
 
-  // No WebGL, no editor: look.css then shows the sentences that say what to do instead.
-  const canDraw = () => {
+  const draws = () => {
     const canvas = document.createElement("canvas");
     const drawing = canvas.getContext("webgl2") || canvas.getContext("webgl");
     drawing?.getExtension("WEBGL_lose_context")?.loseContext();
     return drawing !== null;
   };
 
-  // A blank sketchpad gets its brush: Gradio selects none, and the first stroke would do nothing.
-  let asked = false;
+  // A blank sketchpad gets its brush: Gradio selects none, and the first stroke would do nothing. Where the
+  // browser cannot draw there is no editor, but a sentence.
+  let canDraw;
   new MutationObserver(() => {
-    if (!asked && document.querySelector(EDITOR)) {
-      asked = true;
-      root.classList.toggle("no-webgl", !canDraw());
+    for (const editor of document.querySelectorAll(".autobrush:not(.autobrush .autobrush):not([data-seen])")) {
+      editor.dataset.seen = "yes";
+      if ((canDraw ??= draws())) continue;
+      const word = document.createElement("p");
+      word.className = "wrong";
+      word.setAttribute("role", "alert");
+      word.textContent = CANNOT;
+      editor.before(word);
     }
     for (const brush of document.querySelectorAll('.autobrush button[aria-label="Brush"]')) {
       if (brush.dataset.taken) continue;

@@ -30,7 +30,6 @@ SCORE_EQUATION = (
     r"\text{prompt}) \rVert^2}{\lVert \epsilon - \epsilon_\theta(x_t, t, \varnothing) \rVert^2}\right)"
 )
 LARGER = "Develop the chosen one at 256 pixels"
-GONE = "This run is no longer kept; run it again."
 FULL = 0.3  # a gain that fills its bar
 CHOSEN = """element.addEventListener("click", (event) => {
   const button = event.target.closest("button");
@@ -111,7 +110,7 @@ def result_of(shelf: Shelf, run_id: str) -> Result | None:
     """The run that a page shows, or None and a word where it is gone."""
     result = shelf.get(run_id)
     if result is None:
-        gr.Warning(GONE)
+        gr.Warning(widgets.NOT_KEPT)
     return result
 
 
@@ -195,7 +194,7 @@ def _enlarging(bench: TextBench, picks: Picks, one: TextBench, button: gr.Button
     def filled(run_id: str, index: int) -> dict:
         result = result_of(bench.shelf, run_id)
         if result is None:
-            raise gr.Error(GONE, print_exception=False)
+            raise gr.Error(widgets.NOT_KEPT, print_exception=False)
         try:
             return one.updates(chosen(result, index))
         except widgets.FRIENDLY as error:

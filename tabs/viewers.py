@@ -13,11 +13,10 @@ import gradio as gr
 import numpy as np
 from PIL import Image
 
-from diffusion_core import images, text_input
+from diffusion_core import images, sheets, text_input
 from diffusion_core.pieces import Pieces, between, moved
 from diffusion_core.recipes import Recipe
 from diffusion_core.studio import Result, Studio
-from diffusion_core.views import VIEWS, View, view
 from tabs import figures
 
 HERE = Path(__file__).parent
@@ -96,7 +95,7 @@ CSS = """
 def viewer(script: str, hint: str, elem_id: str) -> gr.HTML:
     """A place for what `turning` or `viewing` makes. script: their file."""
     code = (HERE / script).read_text(encoding="utf-8")
-    return gr.HTML(nothing(hint), js_on_load=code, css_template="", elem_id=elem_id, padding=False)
+    return gr.HTML(nothing(hint), js_on_load=code, elem_id=elem_id, padding=False)
 
 
 def nothing(hint: str) -> str:
@@ -107,29 +106,20 @@ def nothing(hint: str) -> str:
 # --- anagrams: it turns ---------------------------------------------------------------------------------
 
 
-def seen_by(studio: Studio, recipe: Recipe) -> list[View]:
-    """The views of a recipe, the very ones that its pictures were made with."""
-    base = studio.card(f"{recipe['model']}/I").shape[-1]
-    return [view(name, recipe["view_seed"], base) for name in text_input.views(recipe["views"])]
-
-
 def turning(studio: Studio, result: Result, which: int) -> str:
     """One picture of an anagram, with a slider from reading to reading."""
-    recipe, x = result.recipe, result.pictures[which]
-    views = seen_by(studio, recipe)
-    prompts = [each.prompt for each in text_input.weighted(recipe["prompts"])]
-    side, base = x.shape[-1], studio.card(f"{recipe['model']}/I").shape[-1]
+    x, base = result.pictures[which], _base(studio, result)
+    readings = sheets.readings(result.recipe, base)
     stops, buttons = [], []
-    for k, (v, prompt) in enumerate(zip(views, prompts)):
-        says = VIEWS[v.name].says
-        source = figures.source(images.to_picture(v(x), result.low, result.high))
+    for k, (says, prompt, look, _) in enumerate(readings):
+        source = figures.source(images.to_picture(look(x), result.low, result.high))
         stops.append({"prompt": prompt, "says": says})
         buttons.append(
             f'<button type="button" data-stop="{k}" aria-pressed="false"><img src="{source}" alt="">'
             f"<span><b>{html.escape(prompt)}</b><small>{html.escape(says)}</small></span></button>"
         )
-    ways = [_way(between(a, b, side, base)) for a, b in pairwise(views)]
-    last = len(views) - 1
+    ways = [_way(between(a.look, b.look, x.shape[-1], base)) for a, b in pairwise(readings)]
+    last = len(readings) - 1
     return (
         f'<div class="viewer turning">{_plan({"stops": stops, "ways": ways})}'
         '<canvas width="512" height="512" role="img"></canvas>'
@@ -137,6 +127,11 @@ def turning(studio: Studio, result: Result, which: int) -> str:
         f'<input type="range" min="0" max="{last}" step="0.01" value="0" aria-label="Turn it"></div>'
         f'<div class="stops" role="group" aria-label="Readings">{"".join(buttons)}</div></div>'
     )
+
+
+def _base(studio: Studio, result: Result) -> int:
+    """The side of stage I in pixels, at which views are drawn."""
+    return studio.card(f"{result.recipe['model']}/I").shape[-1]
 
 
 def _way(pieces: Pieces) -> dict:
@@ -158,9 +153,8 @@ def _way(pieces: Pieces) -> dict:
 
 def turning_movie(studio: Studio, result: Result) -> list[Image.Image]:
     """The first picture of a result, from its first reading to its last and back."""
-    recipe, x = result.recipe, result.pictures[0]
-    views = seen_by(studio, recipe)
-    base = studio.card(f"{recipe['model']}/I").shape[-1]
+    x, base = result.pictures[0], _base(studio, result)
+    views = [reading.look for reading in sheets.readings(result.recipe, base)]
     seen = [images.to_picture(v(x), result.low, result.high) for v in views]
     rest = [each.resize((GIF_SIDE, GIF_SIDE), Image.Resampling.NEAREST) for each in seen]
     frames = [rest[0]] * HOLD

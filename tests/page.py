@@ -44,6 +44,7 @@ class Server:
     """`python app.py`, or another program that serves the page, on a free port, until stop()."""
 
     program: tuple[str, ...] = ("app.py",)
+    port: int = 0  # the same again after a restart; a free one at first
     url: str = ""
     seconds_to_serve: float = 0.0
     log: list[str] = field(default_factory=list)

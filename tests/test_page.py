@@ -46,7 +46,7 @@ def test_stop_frees_the_run_and_keeps_the_settings(page):
     field(page, "mnist-sample-digits").fill("10x10")
     field(page, "mnist-sample-steps").fill("300")
     run(page)
-    expect(seen(page, ".status").first).to_contain_text("Step", timeout=30_000)
+    expect(seen(page, ".status").first).to_contain_text("Step", timeout=60_000)
     seen(page, ".stop-button").first.click()
     expect(seen(page, ".status").first).to_contain_text("Stopped", timeout=20_000)
     digits = field(page, "mnist-sample-digits")
@@ -128,7 +128,7 @@ def test_a_drawn_digit_is_denoised_and_survives(page):
 
     canvas = page.locator("#mnist-denoise-sketch canvas").first
     canvas.wait_for()
-    page.wait_for_timeout(1500)  # the brush is chosen a moment after the canvas is there
+    page.wait_for_timeout(4000)  # the brush is chosen a moment after the canvas is there
     box = canvas.bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     page.mouse.move(x - 40, y - 60)

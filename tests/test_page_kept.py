@@ -1,4 +1,4 @@
-"""Runs, settings and drawings survive a reload, a dead connection, a server that is gone: in a real browser."""
+"""Runs, settings and drawings survive a reload, a dead connection, a server that is gone: in a browser."""
 
 import io
 
