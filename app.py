@@ -34,6 +34,7 @@ from tabs import (
     training,
     viewers,
     visit,
+    widgets,
 )
 
 TABS = {
@@ -79,8 +80,10 @@ def build(house: Studio) -> gr.Blocks:
             gr.Markdown(
                 "# Darkroom\nWatch diffusion models develop pictures out of noise, one step at a time."
             )
-            open_png = gr.UploadButton(
-                "Open a PNG made here", file_types=["image"], size="sm", scale=0, min_width=200
+            open_png = widgets.safe(
+                gr.UploadButton(
+                    "Open a PNG made here", file_types=["image"], size="sm", scale=0, min_width=200
+                )
             )
             presenter.buttons()
         page = visit.opened()
