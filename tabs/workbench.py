@@ -97,12 +97,13 @@ class Bench:
         self.link = gr.Textbox(
             label="Link to these settings",
             elem_id=f"{self.technique}-link",
+            elem_classes="link",
             buttons=["copy"],
             interactive=False,
             max_lines=1,
             lines=1,
         )
-        with gr.Accordion("The code that made this", open=False):
+        with gr.Accordion("The code that made this", open=False, elem_classes="code-made"):
             self.code = gr.Code(language="python", interactive=False, label="runs in this folder")
 
     def wire(self) -> None:

@@ -15,7 +15,7 @@ from tests.strokes import BROKEN, SLOW, canvas, file_of, made, photo, pixels, pu
 from tests.walk import PATIENCE, download, field, run, seen, shoot, tab, visit, wait_done
 
 expect = pytest.importorskip("playwright.sync_api").expect
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from tests import page as the
 from tests.walk import PATIENCE, download, field, picture_in, run, seen, shoot, tab, visit, wait_done
 
 expect = pytest.importorskip("playwright.sync_api").expect
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 SMALL = ("tests/small_page.py", "0.1")  # seconds a forward: a run of 300 steps takes half a minute
 
 

@@ -13,6 +13,7 @@ expect = pytest.importorskip("playwright.sync_api").expect
 HERE = [(CHECKPOINTS / name / "unet" / "config.json").is_file() for name in BUILT_IN_FOLDERS]
 pytestmark = [
     pytest.mark.browser,
+    pytest.mark.slow,
     pytest.mark.skipif(not HERE[0], reason="the built-in text model is not in checkpoints/"),
 ]
 PATIENCE = 300  # seconds for a run: two cores may be busy with other things
