@@ -230,8 +230,8 @@ class Bench:
     def _stop(self, request: gr.Request, *key: str):
         """For the button's click: the status line and the button."""
         stopping = self.page.stop(self._visit_of(request, key)[0], self.technique)
-        word = "Stopping…" if stopping else "Nothing is running."
-        return widgets.status(word), gr.update(interactive=False)
+        word = gr.skip() if stopping else widgets.status("Nothing is running.")  # the run has the last word
+        return word, gr.update(interactive=False)
 
     def _live(self, frame: Frame) -> dict:
         x_t, x0 = widgets.frame_grids(frame)
