@@ -11,6 +11,7 @@ alone (their eq. 15 and section 3.1); t = 0, whose variance no sampler uses, is 
 import math
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from diffusion_core.levels import cosine_alphas_cumprod
@@ -49,8 +50,12 @@ class Objective:
         """(L [], |eps - eps_theta|^2 per picture [B], detached); all pictures [B,3,H,W]."""
         error = (predicted - eps).square().mean((1, 2, 3))
         scatter = self.vlb(eps, predicted.detach(), raw, t)
-        total = (self.weight[t] * error).mean() + VLB_SHARE * STEPS * scatter.mean()
+        total = (self.weight[t] * self.felt(predicted - eps)).mean() + VLB_SHARE * STEPS * scatter.mean()
         return total, error.detach()
+
+    def felt(self, wrong: Tensor) -> Tensor:
+        """How bad an error of eps [B,3,H,W] is, without its weight by t: [B]."""
+        return wrong.square().mean((1, 2, 3))
 
     def vlb(self, eps: Tensor, predicted: Tensor, raw: Tensor, t: Tensor) -> Tensor:
         """KL( q(x_{t-1} | x_t, x0) || p_theta ) in bits per channel [B], 0 at t = 0.
@@ -67,3 +72,22 @@ class Objective:
         apart = (per_eps.view(-1, 1, 1, 1) * (predicted - eps)).square()
         nats = 0.5 * (log_var - low + (low - log_var).exp() + apart * (-log_var).exp() - 1)
         return nats.mean((1, 2, 3)) / math.log(2) * (t > 0)
+
+
+class Coarse(Objective):
+    """For stage II: what makes a picture tinted weighs more.
+
+    Where x_t is mostly noise, errors count as errors of x0: w_t = 1 / SNR, to CAP at most. And means over
+    squares of pixels count beside single pixels, |d|^2 + SHARE |mean d|^2, as in the multiscale loss of
+    simple diffusion (Hoogeboom et al. 2023, section 3.3): a tint is an error of 0.02 everywhere.
+    """
+
+    CAP, SQUARE, SHARE = 20.0, 8, 8.0
+
+    def __init__(self, device: torch.device | str = "cpu"):
+        super().__init__(device)
+        noise = ((1 - self.abar) / self.abar).clamp(1, self.CAP)
+        self.weight = self.weight * noise
+
+    def felt(self, wrong: Tensor) -> Tensor:
+        return super().felt(wrong) + self.SHARE * super().felt(F.avg_pool2d(wrong, self.SQUARE))

@@ -34,7 +34,8 @@ from emoji_model import cascade, progress, words
 from emoji_model.captions import MIXES, Cast, Scene
 from emoji_model.data import Album, DataError
 from emoji_model.grow import grown
-from emoji_model.objective import Objective
+from emoji_model.objective import Coarse, Objective
+from emoji_model.passing import pass_through
 from emoji_model.plan import TEXT_RATE, Plan, options
 from emoji_model.scenes import Painter
 from emoji_model.warmup import warm_up
@@ -100,13 +101,12 @@ def parts(args, album: Album) -> tuple[cascade.Stage, object]:
         rng, cast = Random("tokenizer"), Cast(album.emoji, MIXES["full"])
         tokenizer = cascade.tokenizer([*words, *(cast.scene(rng).caption for _ in range(20_000))])
         text = cascade.text_encoder(len(tokenizer))
-    elif args.stage == "stage1":
+        return cascade.Stage(cascade.unet(args.stage), text), tokenizer
+    if args.stage == "stage1":
         small, tokenizer = cascade.load("small", Path(args.grow))
         return grown(small), tokenizer
-    else:
-        first, tokenizer = cascade.load("stage1", Path(args.text))
-        text = first.text.requires_grad_(False)
-    return cascade.Stage(cascade.unet(args.stage), text), tokenizer
+    first, tokenizer = cascade.load("stage1", Path(args.text))
+    return cascade.Stage(pass_through(cascade.unet("stage2")), first.text.requires_grad_(False)), tokenizer
 
 
 def groups(stage: cascade.Stage, lr: float) -> list[dict]:
@@ -155,7 +155,7 @@ def train(args: argparse.Namespace) -> None:
                 one.text.load_state_dict(text)
         accelerator.print(f"resuming {args.name} at step {done.step}")
     stats = Statistics(run / "stats.jsonl", done.step, lead)
-    objective = Objective(device)
+    objective = (Coarse if args.stage == "stage2" else Objective)(device)
     captions = Captions(album, plan, tokenizer, accelerator.process_index)
     loader = DataLoader(
         captions, batch_size=None, sampler=range(done.step, plan.steps), num_workers=args.workers

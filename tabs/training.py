@@ -177,7 +177,7 @@ def _both_page(studio: Studio, root: Path) -> None:
     def run(request: gr.Request, *values):
         with stops.running(request.session_hash) as stop:
             try:
-                yield [widgets.status("Starting…", 0.0), gr.update(interactive=True), gr.skip()]
+                yield [widgets.status("Starting…", 0.0), widgets.STOPS, gr.skip()]
                 yield from developing(recipe_of(values), request.session_hash, stop)
             except Exception as error:
                 yield [widgets.ended_by(error), gr.update(interactive=False), gr.skip()]
@@ -195,7 +195,7 @@ def _both_page(studio: Studio, root: Path) -> None:
 
     quiet = {"show_progress": "hidden", "api_visibility": "private"}
     run_button.click(run, inputs, [status, stop_button, pictures], trigger_mode="once", **quiet)
-    stop_button.click(stops.press, None, [status, stop_button], queue=False, **quiet)
+    stop_button.click(stops.press, None, status, queue=False, **quiet)
     widgets.on_change(inputs, cost_of, inputs, cost)
 
 

@@ -96,7 +96,7 @@ def page(workshop: Workshop) -> None:
         last, shown, top = 0.0, 0, 1.0
         yield {
             status: widgets.status("Starting…", 0.0),
-            stop_button: gr.update(interactive=True),
+            stop_button: widgets.STOPS,
             plot: gr.update(x_lim=[0, settings.steps], y_lim=[0, top]),
         }
         with contextlib.closing(workshop.train(settings, stop)) as news:
@@ -105,7 +105,7 @@ def page(workshop: Workshop) -> None:
                     continue
                 last, before = time.monotonic(), top
                 top = ceiling(progress)
-                changes = {status: status_of(progress)}
+                changes = {status: status_of(progress), stop_button: widgets.STOPS}
                 changes[plot] = loss_points(progress) if top == before else gr.update(y_lim=[0, top])
                 if len(progress.drawings) > shown:
                     shown = len(progress.drawings)
@@ -130,7 +130,7 @@ def page(workshop: Workshop) -> None:
     stop_button.click(
         stops.press,
         None,
-        [status, stop_button],
+        status,
         show_progress="hidden",
         queue=False,
         api_visibility="private",

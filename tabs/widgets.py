@@ -205,6 +205,11 @@ def cost_line(cost: Callable[[], object]) -> str:
         return f"**{html.escape(str(error))}**"
 
 
+STOPS = {"interactive": True, "__type__": "update"}
+"""Of a Stop button while something runs. Every word of a run says it again: a page that is busy drawing may
+take the later of two words for both."""
+
+
 class Stops:
     """The Stop button of one page for all its visitors: session -> what runs there.
 
@@ -226,12 +231,13 @@ class Stops:
                 del self._running[session]
 
     def press(self, request: gr.Request):
-        """For the button's click: the status line and the button."""
+        """For the button's click: the status line. It is the run that says it was stopped: a word from here
+        might come later than that one."""
         stop = self._running.get(request.session_hash)
         if stop is None:
-            return status("Nothing is running."), gr.update(interactive=False)
+            return status("Nothing is running.")
         stop.now()
-        return status("Stopping…"), gr.update(interactive=False)
+        return gr.skip()
 
 
 def sentence(error: BaseException) -> str:

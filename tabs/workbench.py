@@ -126,7 +126,7 @@ class Bench:
         self.stop_button.click(
             self._stop,
             key,
-            [self.status, self.stop_button],
+            self.status,
             show_progress="hidden",
             queue=False,
             api_visibility="private",
@@ -197,14 +197,15 @@ class Bench:
         """What the page shows of a run, from now on; nothing more once another has taken its place."""
         yield {
             self.status: widgets.status("Starting…", 0.0),
-            self.stop_button: gr.update(interactive=True),
+            self.stop_button: widgets.STOPS,
             **self._gallery(mine),
         }
         try:
             for changes in self._news_of(made, owner, request):
                 if mine.latest(self.technique).id != made.id:
                     return
-                yield changes | (self._gallery(mine) if self.run_id in changes else {})
+                more = self._gallery(mine) if self.run_id in changes else {}
+                yield {self.stop_button: widgets.STOPS} | changes | more
         except Exception as error:
             if mine.latest(self.technique).id == made.id:
                 yield {self.status: widgets.ended_by(error), **self._idle(), **self._gallery(mine)}
@@ -228,10 +229,10 @@ class Bench:
         return {self.page.gallery: mine.gallery()} if self.page.gallery else {}
 
     def _stop(self, request: gr.Request, *key: str):
-        """For the button's click: the status line and the button."""
+        """For the button's click: the status line. It is the run that says it was stopped: a word from here
+        might come later than that one."""
         stopping = self.page.stop(self._visit_of(request, key)[0], self.technique)
-        word = gr.skip() if stopping else widgets.status("Nothing is running.")  # the run has the last word
-        return word, gr.update(interactive=False)
+        return gr.skip() if stopping else widgets.status("Nothing is running.")
 
     def _live(self, frame: Frame) -> dict:
         x_t, x0 = widgets.frame_grids(frame)

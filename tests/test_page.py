@@ -121,14 +121,14 @@ def test_forward_noise_follows_the_slider_and_keeps_its_picture(page, server):
 def test_a_drawn_digit_is_denoised_and_survives(page):
     tab(page, "MNIST denoiser")
     tab(page, "Draw one")
+    page.locator("#mnist-denoise-sketch").get_by_label("Brush Size").wait_for()  # the page has chosen it
     run(page)
     expect(seen(page, ".status").first).to_contain_text(
         "There is no digit in this picture yet", timeout=20_000
     )
 
     canvas = page.locator("#mnist-denoise-sketch canvas").first
-    canvas.wait_for()
-    page.wait_for_timeout(4000)  # the brush is chosen a moment after the canvas is there
+    canvas.scroll_into_view_if_needed()
     box = canvas.bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     page.mouse.move(x - 40, y - 60)
@@ -136,7 +136,7 @@ def test_a_drawn_digit_is_denoised_and_survives(page):
     for dx, dy in ((40, -60), (-10, 70)):  # a seven
         page.mouse.move(x + dx, y + dy, steps=10)
     page.mouse.up()
-    page.wait_for_timeout(500)
+    page.wait_for_timeout(2000)
     run(page)
     wait_done(page)
     shoot(page, "denoiser")
@@ -166,6 +166,7 @@ def test_pure_noise_gives_an_average(page):
 
 def test_training_here_draws_and_stops(page):
     tab(page, "Training")
+    field(page, "live-steps").fill("3000")  # so many that the screenshot comes before the end
     run(page)
     status = seen(page, ".status").first
     expect(status).to_contain_text("to go", timeout=60_000)

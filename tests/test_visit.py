@@ -141,11 +141,10 @@ def test_stop_works_on_a_run_that_was_taken_up(bench):
     mine = bench.page.visit("me")
     again = bench.shown_again(mine.latest(), mine, "me", ME)
     next(again)
-    status, _ = bench._stop(SimpleNamespace(session_hash="new"), "me")
-    assert "Stopping" in status
+    assert bench._stop(SimpleNamespace(session_hash="new"), "me") == gr.skip()
     assert "Stopped. The settings are as they were" in said(bench, list(again)[-1])
     until_idle(bench.page)
-    assert "Nothing is running" in bench._stop(ME, "me")[0]
+    assert "Nothing is running" in bench._stop(ME, "me")
 
 
 def test_another_run_of_the_same_kind_makes_the_first_stop_and_keeps_the_page(bench):
