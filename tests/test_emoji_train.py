@@ -6,16 +6,17 @@ import math
 import pytest
 import torch
 from accelerate.state import AcceleratorState
-from diffusers import IFPipeline, IFSuperResolutionPipeline
+from diffusers import IFPipeline, IFSuperResolutionPipeline, UNet2DConditionModel
 
 from emoji_model import cascade, evaluate, grow, plan, progress, train
 from emoji_model.cascade import tokens
-from emoji_model.objective import Objective
+from emoji_model.objective import Coarse, Objective
+from emoji_model.passing import pass_through
 from tests import emoji_shapes
 
 NARROW = dict(block_out_channels=(8, 16, 16, 16), attention_head_dim=8)
 NARROW_1 = dict(block_out_channels=(8, 8, 16, 16, 16), attention_head_dim=8)
-NARROW_2 = dict(block_out_channels=(8, 8, 16, 16, 16), attention_head_dim=8)
+NARROW_2 = dict(block_out_channels=(16, 8, 16, 16, 16), attention_head_dim=8)
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +142,66 @@ def test_a_grown_network_starts_as_the_small_one(narrow):
     assert likeness[0] > 0.4 > 2 * abs(likeness[1])
 
 
+# passing on
+
+
+def test_a_fresh_stage_2_answers_its_noise_once_it_passes_it_on(narrow):
+    """At t = 999, x_t is eps, whatever lies beside it; a tint of x_t is passed on, too."""
+    torch.manual_seed(0)
+    unet = cascade.unet("stage2").eval()
+    x, beside, text = torch.randn(2, 3, 32, 32), torch.randn(2, 3, 32, 32), torch.randn(2, 77, 192)
+
+    @torch.no_grad()
+    def answered(x):
+        t, level = torch.tensor([999] * 2), torch.tensor([50] * 2)
+        return unet(torch.cat([x, beside], 1), t, text, class_labels=level).sample[:, :3]
+
+    before = (answered(x) - x).square().mean()
+    assert pass_through(unet) is unet
+    after = (answered(x) - x).square().mean()
+    assert before > 0.5 and after < 0.01
+    told_more = (answered(x + 0.3) - answered(x)).mean((0, 2, 3))
+    torch.testing.assert_close(told_more, torch.full((3,), 0.3), atol=0.03, rtol=0)
+
+
+def test_passing_on_needs_pairs_of_channels():
+    """One channel in a group, and its norm leaves nothing of a tint; four, and it mixes colours."""
+    for width in (8, 32):
+        cut = cascade.STAGE_2 | NARROW_2 | dict(block_out_channels=(width, 8, 16, 16, 16))
+        with pytest.raises(ValueError, match="two channels per group"):
+            pass_through(UNet2DConditionModel(**cut))
+
+
 # the objective
+
+
+def test_a_tint_weighs_more_than_white_error_of_the_same_energy():
+    plain, coarse = Objective(), Coarse()
+    white = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    white /= white.square().mean((1, 2, 3), keepdim=True).sqrt()
+    tint = torch.ones_like(white)
+    torch.testing.assert_close(plain.felt(tint), plain.felt(white))
+    torch.testing.assert_close(coarse.felt(tint), (1 + Coarse.SHARE) * plain.felt(tint))
+    torch.testing.assert_close(
+        coarse.felt(white), plain.felt(white) * (1 + Coarse.SHARE / Coarse.SQUARE**2), rtol=0.1, atol=0
+    )
+
+
+def test_the_coarse_weight_grows_with_the_noise_and_is_capped():
+    plain, coarse = Objective().weight, Coarse().weight
+    even = int((Objective().abar > 0.5).sum())  # up to here there is more picture than noise
+    torch.testing.assert_close(coarse[:even], plain[:even])
+    more = coarse[even:] / plain[even:]
+    assert (more > 1).all() and (more.diff() > -1e-4).all()
+    assert more[-1] == pytest.approx(Coarse.CAP) and coarse.max() <= Coarse.CAP * plain.max()
+
+
+def test_stage_2_learns_by_the_coarse_objective():
+    """Where x_t is noise, a tint costs more than twice what it costs a network of stage I."""
+    t, wrong = torch.tensor([950, 950]), torch.full((2, 3, 16, 16), 0.1)
+    nothing = torch.zeros_like(wrong)
+    costs = [each.loss(nothing, wrong, nothing, t)[0] for each in (Objective(), Coarse())]
+    assert costs[1] > 2 * costs[0]
 
 
 def test_the_schedule_is_that_of_the_saved_scheduler():
