@@ -142,7 +142,7 @@ def gains(
     for k, level in enumerate(schedule(card.schedule)[t] for t in ts):
         errors = torch.zeros(len(asked), len(readings), len(small))
         for draw in range(draws):
-            eps = rng.normal(card.shape)
+            eps = rng.normal_like(small)
             xs = {name: noised(look(small), level, eps) for name, look in looks.items()}
             asks = [given(card, tell(prompt)).asks(xs[look], level)[0] for look, prompt in asked]
             shown = as_large(next(iter(xs.values())), pictures.shape[-1])

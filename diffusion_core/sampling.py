@@ -34,7 +34,8 @@ class Step(NamedTuple):
 
 Process = Generator[Step, list[Answer] | None, Tensor]
 """Yields steps, is sent the answers to their asks, returns the picture. Sent None instead, it walks on to
-its next question without computing, so that a bare `for step in process` counts what a run will ask."""
+its next question without computing, so that a bare `for step in process` counts what a run will ask: from
+then on pictures are on torch's "meta" device, shapes without pixels."""
 
 
 class Rng:
@@ -43,13 +44,16 @@ class Rng:
     def __init__(self, seeds: Sequence[int]):
         self.generators = [torch.Generator().manual_seed(seed) for seed in seeds]
 
-    def normal(self, shape: Sequence[int]) -> Tensor:
-        """[B, *shape] of N(0, 1), row b from generator b. A batch of its own never changes a row."""
+    def normal(self, shape: Sequence[int], device: torch.device | str = "cpu") -> Tensor:
+        """[B, *shape] of N(0, 1), row b from generator b. A batch of its own never changes a row. On "meta"
+        nothing is drawn."""
+        if torch.device(device).type == "meta":
+            return torch.empty((len(self.generators), *shape), device=device)
         rows = [torch.randn((1, *shape), generator=g) for g in self.generators]
-        return rows[0] if len(rows) == 1 else torch.cat(rows)
+        return (rows[0] if len(rows) == 1 else torch.cat(rows)).to(device)
 
     def normal_like(self, x: Tensor) -> Tensor:
-        return self.normal(x.shape[1:]).to(x.device)
+        return self.normal(x.shape[1:], x.device)
 
 
 Solver = Callable[[Tensor, Tensor, Level, Level, Tensor | None, Rng], Tensor]
@@ -224,16 +228,18 @@ def denoise(
             continue
         answers = yield Step(index, of, here, x, x0, estimate.asks(x, here))
         index += 1
-        if answers is not None:
-            x0 = threshold(estimate.clean(x, here, answers))
-            x = constrain(solver(x, x0, here, there, estimate.spread(answers), rng), there)
+        if answers is None:
+            x = x.to("meta")
+            continue
+        x0 = threshold(estimate.clean(x, here, answers))
+        x = constrain(solver(x, x0, here, there, estimate.spread(answers), rng), there)
     return x
 
 
 def ask_once(x: Tensor, level: Level, estimate: Estimate) -> Process:
     """One-step denoising: the estimate of x0 from x at `level`, straight away."""
     answers = yield Step(0, 1, level, x, None, estimate.asks(x, level))
-    return x if answers is None else estimate.clean(x, level, answers)
+    return x.to("meta") if answers is None else estimate.clean(x, level, answers)
 
 
 def together(*processes: Process) -> Process:

@@ -114,21 +114,15 @@ def numbered(process: Process, first: int, of: int, so_far: Tensor | None = None
             x0 = shown = as_large(so_far, step.x.shape[-1]) if shown is None else shown
         return step._replace(index=first + step.index, of=of, x0=x0)
 
-    return shown_as(process, renumbered, counted_too=True)
+    return shown_as(process, renumbered)
 
 
-def shown_as(process: Process, look: Callable[[Step], Step], counted_too: bool = False) -> Process:
-    """The process, each of its steps shown otherwise; what it asks and returns is left alone.
-
-    A process that is walked without answers is only counted: past its first step nobody looks at pictures,
-    and `look` is spared unless it matters for counting too.
-    """
-    answers, looked_at = None, True
+def shown_as(process: Process, look: Callable[[Step], Step]) -> Process:
+    """The process, each of its steps shown otherwise; what it asks and returns is left alone."""
+    answers = None
     try:
         while True:
-            step = process.send(answers)
-            answers = yield look(step) if looked_at or counted_too else step
-            looked_at = answers is not None
+            answers = yield look(process.send(answers))
     except StopIteration as end:
         return end.value
     finally:
@@ -154,9 +148,9 @@ def every_kth(process: Process, k: int) -> Process:
     x0s: list[Tensor] = []
 
     def strip(pictures: list[Tensor], n: int) -> Tensor:
-        side = pictures[-1].shape[-1]
-        pictures = [as_large(x, side) for x in pictures]
-        to_come = [torch.zeros_like(pictures[-1])] * (n + 1 - len(pictures))
+        last = pictures[-1]
+        pictures = [as_large(x.to(last.device), last.shape[-1]) for x in pictures]
+        to_come = [torch.zeros_like(last)] * (n + 1 - len(pictures))
         return torch.stack([*pictures, *to_come], dim=1).flatten(0, 1)
 
     def so_far(step: Step) -> Step:

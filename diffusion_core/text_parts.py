@@ -113,8 +113,8 @@ def enlarged(
 ) -> Process:
     """Stage II: small [count,3,h,w] -> a picture of its size, made by the same technique."""
     card = stage_card(settings, house, "II")
-    noise = rng.normal(card.shape)
-    beside = shown_to_stage_2(small, card, settings["noise_level"], rng.normal(card.shape))
+    noise, eps = (rng.normal(card.shape, small.device) for _ in range(2))
+    beside = shown_to_stage_2(small, card, settings["noise_level"], eps)
     tell = telling(settings["count"], beside, settings["noise_level"])
     second = Stage(card, _path(settings, card, "II"), tell, settings["gamma_2"])
     return _walked(settings, second, noise, rng, build, keep)
@@ -125,7 +125,8 @@ def _walked(
 ) -> Process:
     """One stage, from noise [B,C,H,W] to a picture."""
     kept = Kept(sampling.keep_all, sampling.keep_all) if keep is None else keep(stage.card, rng)
-    x, estimates = kept.begin(noise, stage.path[0]), build(stage.card, stage.tell, stage.gamma)
+    x = noise if noise.is_meta else kept.begin(noise, stage.path[0])
+    estimates = build(stage.card, stage.tell, stage.gamma)
     choices = {
         "constrain": kept.constrain,
         "solver": solver_of(settings["solver"], settings["eta"], settings["maths"]),

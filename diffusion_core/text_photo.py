@@ -91,11 +91,11 @@ def one_step(recipe: Recipe, house: House) -> Plan:
     process = asked(card, x_ts, [None] * len(ts))
     if recipe["enlarge"] == "yes":
         large = stage_card(recipe.values, house, "II")
-        x_ts = _noised_at(recipe, house, large, rng)
-        eps = rng.normal(large.shape)
 
         def enlarge(small: Tensor) -> Process:
-            parts = small.clamp(-1, 1).split(count)
+            nonlocal x_ts
+            x_ts = _noised_at(recipe, house, large, rng, small.device)
+            eps, parts = rng.normal(large.shape, small.device), small.clamp(-1, 1).split(count)
             seen = [shown_to_stage_2(part, large, recipe["noise_level"], eps) for part in parts]
             return asked(large, x_ts, seen)
 
@@ -103,7 +103,7 @@ def one_step(recipe: Recipe, house: House) -> Plan:
 
     def with_noisy_above() -> Process:
         x0 = yield from row_per_seed(process, count)
-        return _table(x_ts, x0.unflatten(0, (count, len(ts))))
+        return _table(x_ts.to(x0.device), x0.unflatten(0, (count, len(ts))))
 
     captions = per_seed(recipe.values, [*_at(recipe, "noisy"), *_at(recipe, "one step")])
     return Plan(with_noisy_above(), columns=len(ts), captions=captions)
@@ -113,10 +113,12 @@ def _card(recipe: Recipe, house: House) -> Card:
     return stage_card(recipe.values, house, "II" if recipe["enlarge"] == "yes" else "I")
 
 
-def _noised_at(recipe: Recipe, house: House, card: Card, rng: Rng) -> Tensor:
+def _noised_at(
+    recipe: Recipe, house: House, card: Card, rng: Rng, device: torch.device | str = "cpu"
+) -> Tensor:
     """The photo at each of the recipe's ts, with one eps per seed for all of them: [count,T,3,H,W]."""
     check_number(len(recipe["ts"]), recipe["count"])
-    photo, levels = photo_at(recipe.values, house, card), schedule(card.schedule)
+    photo, levels = photo_at(recipe.values, house, card).to(device), schedule(card.schedule)
     eps = rng.normal_like(photo)
     return torch.stack([noised(photo, levels[t], eps) for t in recipe["ts"]], dim=1)
 

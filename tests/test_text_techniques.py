@@ -12,6 +12,7 @@ from text_house import House, answer, made, recipe
 from text_house import text_techniques_installed as _installed  # noqa: F401
 from text_settings import BOTH_STAGES, ONLY_STAGE_2, rows_of, settings
 from torch.nn.functional import interpolate
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from diffusion_core import text_techniques
 from diffusion_core.estimates import Answer, Ask
@@ -62,6 +63,36 @@ def test_what_is_asked_can_be_counted_without_answers(name, stage):
     unanswered = list(planned(name, stage, count=2).process)
     assert [[a.rows for a in s.asks] for s in unanswered] == [[a.rows for a in s.asks] for s in answered]
     assert [s.index for s in unanswered] == [s.index for s in answered]
+
+
+class Touched(TorchDispatchMode):
+    """The bytes of the largest tensor that an operation makes; shapes without pixels have none."""
+
+    most = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        made = func(*args, **(kwargs or {}))
+        for each in made if isinstance(made, (list, tuple)) else (made,):
+            if isinstance(each, torch.Tensor) and not each.is_meta:
+                self.most = max(self.most, each.untyped_storage().nbytes())
+        return made
+
+
+ASKING = [name for name in TEXT_SCHEMAS if name not in ("text-noise", "text-blur", ONLY_STAGE_2)]
+
+
+@pytest.mark.parametrize("name", ASKING)
+def test_counting_touches_no_pixels_of_stage_2(name):
+    """But for one photo, whatever is counted there is a shape; stage I is a sixteenth."""
+    one_large, seeds = 3 * 64 * 64 * torch.float32.itemsize, 8
+    steps = planned(name, "II", count=seeds).process
+    with Touched() as counted:
+        asked = [ask for step in steps for ask in step.asks if ask.network.endswith("/II")]
+    assert asked and all(ask.x.is_meta and ask.cond.beside.is_meta for ask in asked)
+    assert counted.most < seeds * one_large / 2
+    with Touched() as run:
+        played(planned(name, "II", count=seeds).process, answer)
+    assert run.most >= seeds * one_large
 
 
 @pytest.mark.parametrize("name, stage", BOTH_STAGES)
