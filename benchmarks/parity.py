@@ -47,14 +47,14 @@ PIPELINES = (
 
 
 class Both:
-    """One cascade, opened twice: by diffusers and by us. folder: where tiny_if.build has put it."""
+    """One cascade, opened twice: by diffusers and by us. where: tiny_if.build's folder, or a model's name."""
 
-    def __init__(self, folder: Path):
+    def __init__(self, where: Path | str):
         for each in (diffusers.utils.logging, transformers.utils.logging):
             each.set_verbosity_error()
             each.disable_progress_bar()
         text_techniques.install()
-        self.model = found(str(folder))
+        self.model = found(str(where))
         self.studio = Studio()
         Library(device="cpu", dtype=torch.float32).register(self.studio, self.model)
         self._pipelines: dict[str, diffusers.DiffusionPipeline] = {}
@@ -62,14 +62,18 @@ class Both:
     def close(self) -> None:
         self.studio.engine.close()
 
+    def pipeline(self, name: str) -> diffusers.DiffusionPipeline:
+        """A pipeline of diffusers on the same files."""
+        if name not in self._pipelines:
+            stage, exact = self.model.stages["SuperResolution" in name], {"torch_dtype": torch.float32}
+            self._pipelines[name] = getattr(diffusers, name).from_pretrained(stage, **exact, **UNUSED)
+            self._pipelines[name].set_progress_bar_config(disable=True)
+        return self._pipelines[name]
+
     def theirs(self, name: str, generator: torch.Generator | None = None, **call) -> Tensor:
         """The picture [1,3,H,W] of a pipeline of diffusers, float32 in [-1, 1]."""
-        if name not in self._pipelines:
-            stage = self.model.stages["SuperResolution" in name]
-            self._pipelines[name] = getattr(diffusers, name).from_pretrained(stage, **UNUSED)
-            self._pipelines[name].set_progress_bar_config(disable=True)
         call = {"prompt": PROMPT, "clean_caption": False, "generator": generator or seeded()} | call
-        return self._pipelines[name](**call, output_type="pt").images
+        return self.pipeline(name)(**call, output_type="pt").images
 
     def ours(self, technique: str, **values) -> Tensor:
         """The picture [1,3,H,W] of a recipe."""
