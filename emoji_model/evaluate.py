@@ -84,7 +84,7 @@ class Evaluation:
     def measured(self) -> dict:
         rng, plan, started = Random("evaluate"), self.plan, time.perf_counter()
         known = rng.sample(self.core.cast, min(plan.names, len(self.core.cast)))
-        anyone = rng.sample(range(len(self.album)), plan.names)
+        anyone = rng.sample(range(len(self.album)), min(plan.names, len(self.album)))
         top1, top5 = self.names(anyone, plan.steps)
         known_top1, known_top5 = self.names(known, plan.steps)
         said = {"top1": top1, "top5": top5, "known_top1": known_top1, "known_top5": known_top5}

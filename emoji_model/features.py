@@ -4,7 +4,8 @@
 
 Where colour lies, and where edges lie, both coarse: a picture that a person would call the same emoji
 is near, one in other colours or another pose is far. tests/test_emoji_evaluate.py checks on the
-references themselves, moved, noised and made lighter, that they find themselves. Likeness is the cosine.
+references themselves, moved, noised, blurred and made lighter, that they find themselves. Likeness is
+the cosine.
 """
 
 from dataclasses import replace
