@@ -1,7 +1,7 @@
 """The API: an endpoint per technique, on the same recipes as the page, for gradio_client, curl and MCP.
 
-client.predict({"digits": "2026"}, api_name="/mnist_sample")  ->  PNG (with its recipe), recipe, seconds
-client.predict({"digits": "2026"}, "mnist-sample", api_name="/cost")  ->  steps, evaluations, seconds
+client.predict({"digits": "2026"}, api_name="/mnist_sample")  ->  PNG (recipe inside), recipe, seconds, notices
+client.predict({"digits": "2026"}, "mnist-sample", api_name="/cost")  ->  steps, evaluations, seconds, notices
 
 docs/api.md has an example of each. Where the package `mcp` is installed (`pip install "gradio[mcp]"`), each
 is a tool of a Model Context Protocol server too.
@@ -31,10 +31,15 @@ def publish(studio: Studio) -> None:
         gr.api(_endpoint(studio, technique, about), api_name=name_of(technique), api_description=about)
 
     def cost(settings: dict, technique: str) -> dict:
-        cost = _told(lambda: studio.cost(_recipe(technique, settings)))
-        return {"steps": cost.calls, "evaluations": cost.rows, "seconds": cost.seconds}
+        recipe = _told(lambda: _recipe(technique, settings))
+        cost, notices = _told(lambda: (studio.cost(recipe), studio.notices(recipe)))
+        counted = {"steps": cost.calls, "evaluations": cost.rows, "seconds": cost.seconds}
+        return counted | {"notices": list(notices)}
 
-    about = "What running a recipe takes: steps, network evaluations, and seconds on this server (or null)."
+    about = (
+        "What running a recipe takes: steps, network evaluations, and seconds on this server (or null); and "
+        "notices, what is known already of what a person should know."
+    )
     cost.__doc__ = (
         f"{about}\n\nArgs:\n    settings: as for the technique\n    technique: {', '.join(SCHEMAS)}"
     )
@@ -88,12 +93,12 @@ def _endpoint(studio: Studio, technique: str, about: str) -> Callable:
         *_, result = studio.run(recipe, owner=owner)
         return result
 
-    def run(settings: dict, request: gr.Request) -> tuple[str, dict, float]:
+    def run(settings: dict, request: gr.Request) -> tuple[str, dict, float, list[str]]:
         recipe = _told(lambda: _recipe(technique, settings))
         result = _told(lambda: made(recipe, request.session_hash or "api"))
-        png = images.with_recipe(sheet(result), recipe)
+        png = images.with_recipe(sheet(result), result.recipe)
         file = _told(lambda: widgets.file_of(png, f"darkroom-{technique}.png"))
-        return file, recipe.to_dict(), result.seconds
+        return file, result.recipe.to_dict(), result.seconds, list(result.notices)
 
     run.__name__ = name_of(technique)
     run.__doc__ = f"{about}\n\nArgs:\n    settings: an object with any of these settings"

@@ -1,24 +1,52 @@
 """The API as a program meets it, through gradio_client: pictures with recipes, sentences for bad input."""
 
+from contextlib import contextmanager
+
+import gradio as gr
 import pytest
+import torch
 from gradio_client import Client
 from gradio_client.exceptions import AppError
 
 import app
-from diffusion_core import images
+from diffusion_core import images, sheets
+from diffusion_core.catalogue import BUILT_IN, BUILT_IN_FOLDERS
+from diffusion_core.models import Library
 from diffusion_core.recipes import SCHEMAS, Recipe
+from diffusion_core.studio import Studio
 from diffusion_core.text_recipes import TEXT_SCHEMAS
+from tabs import api
 
 
-@pytest.fixture(scope="module")
-def client(tiny_root):
-    house = app.studio(tiny_root)
-    demo = app.build(house)
+@contextmanager
+def served(house: Studio, demo: gr.Blocks):
     demo.queue(default_concurrency_limit=None)
     _, url, _ = demo.launch(prevent_thread_lock=True, quiet=True, ssr_mode=False, max_file_size="10mb")
     yield Client(url, verbose=False)
     demo.close()
     house.engine.close()
+
+
+@pytest.fixture(scope="module")
+def client(tiny_root):
+    house = app.studio(tiny_root)
+    with served(house, app.build(house)) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def text_client(tiny_if, tmp_path_factory):
+    """The API alone, on a tiny text model in the place of the built-in one."""
+    home = tmp_path_factory.mktemp("home")
+    for name, stage in zip(BUILT_IN_FOLDERS, tiny_if):
+        (home / name).symlink_to(stage)
+    sheets.install()
+    house = Studio()
+    Library(device="cpu", dtype=torch.float32, checkpoints=home).serve(house)
+    with gr.Blocks() as demo:
+        api.publish(house)
+    with served(house, demo) as made:
+        yield made
 
 
 FAST = {"mnist-sample": {"digits": "07", "steps": 2}, "mnist-gamma-sweep": {"digits": "3", "steps": 2}}
@@ -27,8 +55,8 @@ FAST = {"mnist-sample": {"digits": "07", "steps": 2}, "mnist-gamma-sweep": {"dig
 @pytest.mark.parametrize("technique", [name for name in SCHEMAS if name not in TEXT_SCHEMAS])
 def test_every_technique_answers_with_a_png_that_carries_its_recipe(client, technique):
     settings = FAST.get(technique, {}) | {"seed": 5}
-    path, recipe, seconds = client.predict(settings, api_name="/" + technique.replace("-", "_"))
-    assert recipe["seed"] == 5 and recipe["technique"] == technique and seconds >= 0
+    path, recipe, seconds, notices = client.predict(settings, api_name="/" + technique.replace("-", "_"))
+    assert recipe["seed"] == 5 and recipe["technique"] == technique and seconds >= 0 and notices == []
     assert images.recipe_in(images.opened(path)) == Recipe.from_dict(recipe)
 
 
@@ -42,7 +70,25 @@ def test_the_same_recipe_gives_the_same_picture(client):
 
 def test_cost_is_told_before_running(client):
     cost = client.predict({"digits": "0-9", "steps": 7, "gamma": 5}, "mnist-sample", api_name="/cost")
-    assert (cost["steps"], cost["evaluations"]) == (7, 140)
+    assert cost == {"steps": 7, "evaluations": 140, "seconds": cost["seconds"], "notices": []}
+
+
+def test_what_was_cut_off_a_prompt_is_told(text_client):
+    settings = {"prompt": "a photo of a dog " * 30 + "and at last a skull", "steps": "2"}
+    asked = [text_client.predict(settings, "text-sample", api_name="/cost")["notices"]]
+    *_, notices = text_client.predict(settings, api_name="/text_sample")
+    asked.append(text_client.predict(settings, "text-sample", api_name="/cost")["notices"])
+    assert len(notices) == 1 and "longer than 77 tokens" in notices[0]
+    assert asked == [[], notices], "before a run only what was read already is known"
+    *_, notices = text_client.predict(settings | {"prompt": "a dog"}, api_name="/text_sample")
+    assert notices == []
+
+
+def test_another_model_that_took_over_is_told_and_named(text_client):
+    settings = {"prompt": "a dog", "steps": "2", "model": "nobody"}
+    path, recipe, _, notices = text_client.predict(settings, api_name="/text_sample")
+    assert "There is no model 'nobody'" in notices[0] and "built-in model instead" in notices[0]
+    assert recipe["model"] == BUILT_IN == images.recipe_in(images.opened(path))["model"]
 
 
 @pytest.mark.parametrize(

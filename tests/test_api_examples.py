@@ -47,8 +47,9 @@ def test_every_example_runs_and_answers_with_its_recipe(served, monkeypatch, tmp
     exec(CODE.replace("http://127.0.0.1:7860", served), {})
     pictures = [each for each in made if isinstance(each, (list, tuple))]
     assert len(pictures) == CODE.count("client.predict(") - 1
-    for path, recipe, seconds in pictures:
+    for path, recipe, seconds, notices in pictures:
         assert images.recipe_in(images.opened(path)) == Recipe.from_dict(recipe) and seconds >= 0
+        assert notices == []
     assert "50 steps, 400 network evaluations" in capsys.readouterr().out
 
 
