@@ -1,7 +1,7 @@
 """The API: an endpoint per technique, on the same recipes as the page, for gradio_client, curl and MCP.
 
-client.predict({"digits": "2026"}, api_name="/mnist_sample")  ->  PNG (recipe inside), recipe, seconds, notices
-client.predict({"digits": "2026"}, "mnist-sample", api_name="/cost")  ->  steps, evaluations, seconds, notices
+client.predict({"digits": "2026"}, api_name="/mnist_sample") -> PNG with its recipe, recipe, seconds, notices
+client.predict({"digits": "2026"}, "mnist-sample", api_name="/cost") -> steps, evaluations, seconds, notices
 
 docs/api.md has an example of each. Where the package `mcp` is installed (`pip install "gradio[mcp]"`), each
 is a tool of a Model Context Protocol server too.
