@@ -193,6 +193,14 @@ def test_quick_measures_everything_and_writes_it_beside_the_weights(trained, sha
     assert written[0] | written[1] == said and not set(written[0]) & set(written[1])
 
 
+def test_without_stage_2_the_rest_is_measured(trained, shapes, tmp_path):
+    (tmp_path / cascade.FOLDERS["stage1"]).symlink_to(trained / cascade.FOLDERS["stage1"])
+    small = evaluate.Plan(names=6, styled=5, pairs=3, steps=1, few=1, painted=600)
+    said = evaluate.Evaluation(tmp_path, str(shapes), small).measured()
+    assert 0 <= said["top1"] <= said["top5"] <= 1 and "upscale_psnr" not in said
+    assert said["style_reader"] > 0.7, "of six styles"
+
+
 def test_without_the_emoji_there_is_a_sentence(trained, tmp_path):
     with pytest.raises(SystemExit, match="no folder"):
         evaluate.main(["--checkpoints", str(trained), "--data", str(tmp_path / "none")])

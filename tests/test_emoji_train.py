@@ -2,13 +2,14 @@
 
 import json
 import math
+from functools import partial
 
 import pytest
 import torch
 from accelerate.state import AcceleratorState
 from diffusers import IFPipeline, IFSuperResolutionPipeline, UNet2DConditionModel
 
-from emoji_model import cascade, evaluate, grow, plan, progress, train
+from emoji_model import cascade, grow, plan, progress, train
 from emoji_model.cascade import tokens
 from emoji_model.objective import Coarse, Objective
 from emoji_model.passing import pass_through
@@ -31,11 +32,18 @@ def narrow(monkeypatch):
     monkeypatch.setattr(cascade, "STAGE_2", cascade.STAGE_2 | NARROW_2)
 
 
+@pytest.fixture
+def hasty(monkeypatch):
+    """Fitting the time embedding of a grown network takes seconds, and is tested below."""
+    monkeypatch.setattr(grow, "_shift_time", partial(grow._shift_time, steps=20))
+
+
 @pytest.fixture(autouse=True)
 def anew(monkeypatch):
     """accelerate keeps one state per process; and so few steps need a short ramp."""
     monkeypatch.setattr(plan, "RAMP", 10)
     monkeypatch.setattr(progress, "PROMPTS", progress.PROMPTS[:2])
+    monkeypatch.setattr(progress, "GAP_TIMES", (900,))
     AcceleratorState._reset_state(reset_partial_state=True)
     yield
     AcceleratorState._reset_state(reset_partial_state=True)
@@ -52,14 +60,14 @@ def run(stage, shapes, folder, *more):
 SHORT = ("--batch", "8", "--warm-up", "3", "--report", "10", "--lr", "2e-3")
 
 
-def test_all_stages_learn_and_open_in_diffusers(narrow, shapes, tmp_path):
-    stats = run("small", shapes, tmp_path, *SHORT, "--phases", "32:480:core")
-    assert stats[-1]["error"] < 0.6 * stats[0]["error"]
-    grown = run("stage1", shapes, tmp_path, *SHORT, "--phases", "64:160:core")
-    assert grown[-1]["error"] < 0.8 * grown[0]["error"]
-    assert [line["size"] for line in stats + grown] == [32] * 6 + [64] * 2
+def test_all_stages_learn_and_open_in_diffusers(narrow, hasty, shapes, tmp_path):
+    stats = run("small", shapes, tmp_path, *SHORT, "--phases", "32:320:core")
+    assert stats[-1]["error"] < 0.7 * stats[0]["error"]
+    grown = run("stage1", shapes, tmp_path, *SHORT, "--report", "5", "--phases", "64:80:core")
+    assert grown[-1]["error"] < 0.9 * grown[0]["error"]
+    assert [line["size"] for line in stats + grown] == [32] * 4 + [64] * 2
     assert list((tmp_path / "runs" / "stage1").glob("sheet-*.png"))
-    stats = run("stage2", shapes, tmp_path, *SHORT, "--phases", "32:320:full")
+    stats = run("stage2", shapes, tmp_path, *SHORT, "--report", "5", "--phases", "32:80:full")
     assert stats[-1]["error"] < 0.9 * stats[0]["error"]
 
     first = IFPipeline.from_pretrained(tmp_path / "out" / "emoji-64", torch_dtype=torch.float32)
@@ -73,15 +81,15 @@ def test_all_stages_learn_and_open_in_diffusers(narrow, shapes, tmp_path):
     large = second("a dog", image=small, num_inference_steps=1, output_type="pt", clean_caption=False).images
     assert large.shape == (1, 3, 256, 256)
     made = json.loads((tmp_path / "out" / "emoji-32" / "model.json").read_text())["made"]
-    assert made["samples"] == 480 and made["warm_up"]["batches"] == 3
+    assert made["samples"] == 320 and made["warm_up"]["batches"] == 3
     assert all(path.stat().st_size < 10_000_000 for path in (tmp_path / "out").glob("**/*"))
 
 
 def test_a_resumed_run_ends_where_one_in_one_go_does(narrow, shapes, tmp_path):
-    options = (*SHORT, "--float32", "--phases", "32:160:core")
+    options = (*SHORT, "--float32", "--report", "4", "--phases", "32:64:core")
     whole = run("small", shapes, tmp_path / "whole", *options)
     halted = run("small", shapes, tmp_path / "parts", *options, "--minutes", "0")
-    assert halted == [] or halted[-1]["step"] < 20
+    assert halted == [] or halted[-1]["step"] < 8
     again = run("small", shapes, tmp_path / "parts", *options)
     assert [line["error"] for line in again][-1] == pytest.approx(whole[-1]["error"], rel=1e-3)
     weights = [cascade.load("small", tmp_path / name / "out" / "emoji-32")[0] for name in ("whole", "parts")]
@@ -266,15 +274,3 @@ def test_padding_is_masked_and_carries_the_caption(narrow):
     real = mask.bool()
     torch.testing.assert_close(read[real], other[real], atol=1e-5, rtol=0)
     assert (read[0, 40] - read[1, 40]).abs().max() > 1e-4
-
-
-# the measures
-
-
-def test_measures_run_and_add_up(narrow, shapes, tmp_path):
-    run("small", shapes, tmp_path, *SHORT, "--phases", "32:80:core")
-    run("stage1", shapes, tmp_path, *SHORT, "--phases", "64:16:core")
-    small = evaluate.Plan(names=6, styled=5, pairs=3, steps=2, few=2, painted=600)
-    said = evaluate.Evaluation(tmp_path / "out", str(shapes), small).measured()
-    assert 0 <= said["top1"] <= said["top5"] <= 1 and "upscale_psnr" not in said
-    assert said["style_reader"] > 0.7
