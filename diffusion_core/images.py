@@ -175,13 +175,18 @@ def animated(
     return buffer.getvalue()
 
 
+def to_png(picture: Image.Image, **options) -> bytes:
+    """The bytes of a PNG file; options of Pillow's."""
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG", **options)
+    return buffer.getvalue()
+
+
 def with_recipe(picture: Image.Image, recipe: Recipe) -> bytes:
     """PNG bytes that carry the recipe in a text chunk."""
     about = PngImagePlugin.PngInfo()
     about.add_itxt(RECIPE_KEY, recipe.to_json(), zip=True)
-    buffer = io.BytesIO()
-    picture.save(buffer, "PNG", pnginfo=about)
-    return buffer.getvalue()
+    return to_png(picture, pnginfo=about)
 
 
 def recipe_in(picture: Image.Image) -> Recipe:
@@ -197,9 +202,7 @@ def recipe_in(picture: Image.Image) -> Recipe:
 
 def to_uri(picture: Image.Image) -> str:
     """The picture as a PNG in a data URI: how a recipe keeps it."""
-    buffer = io.BytesIO()
-    picture.save(buffer, "PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+    return "data:image/png;base64," + base64.b64encode(to_png(picture, optimize=True)).decode()
 
 
 def from_uri(uri: str) -> Image.Image:

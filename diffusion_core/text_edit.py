@@ -110,6 +110,15 @@ def _held(settings: Settings, house: House) -> Keep:
 GREY_AT_MOST = 0.25  # share of a mask's pixels that may be neither black nor white: soft edges
 
 
+def black_and_white(mask: Image.Image) -> Image.Image:
+    """The mask in grey. RecipeError if too many of its pixels are neither black nor white."""
+    grey = images.as_rgb(mask).convert("L")
+    values = np.asarray(grey, dtype=np.float32) / 255
+    if ((values > 0.1) & (values < 0.9)).mean() > GREY_AT_MOST:
+        raise RecipeError("Mask: it is not black and white. White is new, black is kept; there is no half.")
+    return grey
+
+
 def mask_of(mask: Image.Image, picture: Image.Image, side: int) -> Tensor:
     """A painted mask at the size of a stage, [1,1,side,side]: 1 = new (white), 0 = kept (black).
 
@@ -120,11 +129,7 @@ def mask_of(mask: Image.Image, picture: Image.Image, side: int) -> Tensor:
             f"Mask: it has {mask.width} x {mask.height} pixels and the picture "
             f"{picture.width} x {picture.height}; paint on the picture itself."
         )
-    grey = images.as_rgb(mask).convert("L")
-    values = np.asarray(grey, dtype=np.float32) / 255
-    if ((values > 0.1) & (values < 0.9)).mean() > GREY_AT_MOST:
-        raise RecipeError("Mask: it is not black and white. White is new, black is kept; there is no half.")
-    new = (images.to_tensor(images.squared(grey, side), 0.0, 1.0) >= 0.5).float()[None]
+    new = (images.to_tensor(images.squared(black_and_white(mask), side), 0.0, 1.0) >= 0.5).float()[None]
     if not new.any():
         raise RecipeError("Mask: nothing is painted. Paint white over what shall be new.")
     if new.all():

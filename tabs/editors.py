@@ -85,7 +85,7 @@ class PictureTabs:
 
     def _page_of(self, mine: str, example: str):
         try:
-            return _page(self.studio.picture(mine or example))
+            return _sent(_page(self.studio.picture(mine or example)))
         except widgets.FRIENDLY as error:
             gr.Warning(str(error))
             return gr.skip()
@@ -114,6 +114,15 @@ def _page(picture: Image.Image, *layers: Image.Image) -> dict:
     """A picture as an editor's value, to draw on."""
     page = images.squared(images.as_rgb(picture), CANVAS)
     return {"background": page, "layers": list(layers), "composite": page}
+
+
+def _sent(page: dict) -> dict:
+    """An editor's value in files of their own: pictures that are equal Gradio writes to one path, again and
+    again, perhaps while a page is reading it."""
+    background, *layers = (
+        widgets.file_of(images.to_png(each), "page.png") for each in (page["background"], *page["layers"])
+    )
+    return {"background": background, "layers": layers, "composite": background}
 
 
 EDITOR = {
@@ -231,7 +240,7 @@ class MaskEditor:
             return gr.skip(), gr.skip()
         try:
             paint = [_paint(self.studio.picture(mask))] if mask else []
-            return [picture, mask], _page(self.studio.picture(picture), *paint)
+            return [picture, mask], _sent(_page(self.studio.picture(picture), *paint))
         except widgets.FRIENDLY as error:
             gr.Warning(str(error))
             return gr.skip(), gr.skip()
@@ -256,9 +265,10 @@ def painted(painting: dict | None, size: tuple[int, int]) -> Image.Image:
 def fitted(mask: Image.Image, size: tuple[int, int], brought: tuple[int, int] | None = None) -> Image.Image:
     """An uploaded mask for a picture of this size, which was brought in another. It may be larger or
     smaller than either, but must have the proportions of one. RecipeError."""
+    grey = text_edit.black_and_white(mask)
     for width, height in (size, brought or size):
         if abs(mask.width / mask.height - width / height) < 0.02 * width / height:
-            return _unsquared(images.squared(images.as_rgb(mask).convert("L"), SIDE), size)
+            return _unsquared(images.squared(grey, SIDE), size)
     width, height = brought or size
     raise RecipeError(
         f"Mask: it has {mask.width} x {mask.height} pixels and the picture {width} x {height}, so they do "

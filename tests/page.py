@@ -6,6 +6,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -75,12 +76,15 @@ class Server:
         if not self.url:
             raise RuntimeError("app.py did not start:\n" + "".join(self.log))
         self.seconds_to_serve = time.monotonic() - began
+        self.reader = threading.Thread(target=self.log.extend, args=(self.process.stdout,), daemon=True)
+        self.reader.start()  # a pipe that nobody reads would stop the server when it is full
         return self
 
     def stop(self) -> None:
         self.process.terminate()
         try:
-            self.log += self.process.communicate(timeout=20)[0].splitlines(keepends=True)
+            self.process.wait(20)
+            self.reader.join(20)
         except subprocess.TimeoutExpired:
             self.process.kill()
             raise RuntimeError("app.py did not stop when asked to") from None

@@ -83,10 +83,16 @@ def field(page, elem_id: str):
 
 
 def run(page) -> None:
+    """Press Run; what the status line says until then is marked as old."""
+    page.evaluate(
+        "document.querySelectorAll('.status *').forEach(e => e.childElementCount || (e.dataset.old = ''))"
+    )
     seen(page, ".run-button").first.click()
 
 
 def wait_done(page, seconds: float = 60) -> None:
+    """Wait for the end of the run that was begun last."""
+    playwright().expect(seen(page, ".status [data-old]")).to_have_count(0, timeout=1000 * seconds)
     status = seen(page, ".status").first
     playwright().expect(status).to_contain_text("Done", timeout=1000 * seconds)
 
