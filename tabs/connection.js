@@ -67,8 +67,6 @@
     if (anew) say(ANEW, true);
     else if (document.querySelector("#connection")?.textContent === GONE) say("");
     back();
-    // A server that was started anew has forgotten which example is chosen here.
-    if (anew) for (const chosen of document.querySelectorAll('.chooser [aria-pressed="true"]')) chosen.click();
   };
 
   // What Gradio waits for: the ids of events that have begun and not ended.

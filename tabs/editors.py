@@ -19,7 +19,7 @@ from diffusion_core.fields import Field, RecipeError
 from diffusion_core.recipes import field_of
 from diffusion_core.studio import Studio
 from tabs import widgets
-from tabs.pictures import QUIET, Chooser, uploaded
+from tabs.pictures import QUIET, Chooser, kept, uploaded
 from tabs.text_page import Own
 from tabs.web_address import SIDE, web_address
 
@@ -42,7 +42,7 @@ def prepared(picture: Image.Image) -> Image.Image:
     return images.squared(picture, SIDE)
 
 
-def own_here(chooser: Chooser, elem_id: str, cleared: Sequence[gr.State] = ()) -> None:
+def own_here(chooser: Chooser, elem_id: str, cleared: Sequence[gr.components.Component] = ()) -> None:
     """The chooser's upload, moved here, and below it a line for an address on the web."""
     chooser.upload.unrender()
     chooser.upload.render()
@@ -55,7 +55,7 @@ def own_here(chooser: Chooser, elem_id: str, cleared: Sequence[gr.State] = ()) -
 class PictureTabs:
     """Examples, one's own picture, a sketch: a tab each; what is in view is what is taken.
 
-    value   a gr.State with the choice: HERE for the sketch, else as Chooser's, or "" for none yet
+    value   holds the choice: HERE for the sketch, else as Chooser's, or "" for none yet
     """
 
     def __init__(self, studio: Studio, technique: str, names: Sequence[str]):
@@ -71,11 +71,11 @@ class PictureTabs:
                     onto = gr.Button("Draw on the example", size="sm", min_width=100)
                     blank = gr.Button("Blank page", size="sm", min_width=100)
                 gr.Markdown(NO_CANVAS.format("a picture"), elem_classes="hint")
-        self.value, example, mine = chooser.value, gr.State(field.default), gr.State("")
+        self.value, example, mine = chooser.value, kept(field.default), kept("")
         self.value.change(_settled, self.value, [example, mine, self.ways], **QUIET)
-        sketch.select(lambda: HERE, None, self.value, **QUIET)
-        examples.select(lambda value: value, example, self.value, **QUIET)
-        own.select(lambda value: value, mine, self.value, **QUIET)
+        sketch.select(None, None, self.value, js=f"() => '{HERE}'", **QUIET)
+        examples.select(None, example, self.value, js="(chosen) => chosen", **QUIET)
+        own.select(None, mine, self.value, js="(chosen) => chosen", **QUIET)
         onto.click(self._page_of, [mine, example], self.sketch, **QUIET)
         blank.click(lambda: None, None, self.sketch, **QUIET)
 
@@ -162,13 +162,13 @@ const waiting = setInterval(() => {
 class MaskEditor:
     """The chosen picture, to paint on; a mask may be uploaded too, where there is no editor (no WebGL).
 
-    value    a gr.State with the choice: HERE for what is painted, else as a recipe holds it, or None
+    value    holds the choice: HERE for what is painted, else as a recipe holds it, or None
     cleared  what becomes None when somebody chooses another picture; a link or an example brings both
     """
 
     def __init__(self, studio: Studio, chooser: Chooser, technique: str, default: str | None = None):
         self.studio, self.picture = studio, chooser.value
-        self.value, brought, shown = gr.State(default), gr.State(None), gr.State(None)
+        self.value, brought, shown = kept(default), gr.State(None), gr.State(None)
         self.cleared = [self.value, brought]
         elem_id, colour = f"{technique}-paint", (PAINT, 0.5)
         with gr.Accordion("Your own picture", open=False):

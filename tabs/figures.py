@@ -48,14 +48,14 @@ def buttons(pictures: Mapping[str, Image.Image], chosen: int | None, label: str,
     )
 
 
-def empty(captions: Sequence[str], hint: str = "Press Run.") -> str:
-    """Frames that wait for their pictures, of the size that these will have."""
+def empty(captions: Sequence[str], hint: str = "Press Run.", kind: str = "") -> str:
+    """Frames that wait for their pictures, of the size that these will have. kind: further CSS classes."""
     waiting = [
         f'<figure><div class="waiting">{html.escape(hint)}</div>'
         f"<figcaption>{html.escape(caption)}</figcaption></figure>"
         for caption in captions
     ]
-    return side_by_side(waiting)
+    return side_by_side(waiting, kind)
 
 
 def table(

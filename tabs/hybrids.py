@@ -174,5 +174,5 @@ def _viewer(elem_id: str) -> gr.HTML:
     return viewers.viewer("viewing.js", "Here it will go away and come near.", elem_id)
 
 
-def _chooser(studio: Studio, field: Picture) -> gr.State:
+def _chooser(studio: Studio, field: Picture) -> gr.Textbox:
     return Chooser(studio, field, PICTURES, lambda picture: images.squared(picture, SIDE)).value

@@ -95,7 +95,7 @@ def build(studio: Studio) -> None:
     model = text_page.head(studio, TITLE, TEXT, EQUATION)
     made: list = []
 
-    def picture(field) -> gr.State:
+    def picture(field) -> gr.Textbox:
         chooser = Chooser(studio, field, PHOTOS, editors.prepared, columns=5, upload_label="Your own picture")
         made.append(chooser)
         return chooser.value

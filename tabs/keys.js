@@ -51,7 +51,7 @@
     // Some of Gradio's names are not read out: they stand on things of no kind.
     for (const [of, kind] of NAMELESS)
       for (const each of document.querySelectorAll(of)) each.setAttribute("role", kind);
-  }).observe(root, { childList: true, subtree: true });
+  }).observe(root, { childList: true, subtree: true, attributes: true, attributeFilter: ["role"] });
 
   // A PNG dropped anywhere goes to "Open a PNG made here"; a place for pictures keeps what is dropped on it.
   const holdsFiles = (event) => event.dataTransfer?.types.includes("Files");

@@ -13,7 +13,7 @@ from diffusion_core.techniques import SIGMAS
 from mnist_models import examples, zoo
 from mnist_models.objectives import DENOISER_SIGMA
 from tabs import figures, widgets
-from tabs.pictures import QUIET, Chooser
+from tabs.pictures import QUIET, Chooser, kept
 from tabs.workbench import Bench
 
 TITLE = "MNIST denoiser"
@@ -89,10 +89,10 @@ def _denoise_page(studio: Studio, tabs: gr.Tabs) -> None:
     bench.after += [(_pair, pair), (_rows, rows)]
     bench.sheet, bench.movie = _denoised_sheet, _denoised_movie
     bench.wire()
-    chosen = gr.State(chooser.default)
+    chosen = kept(chooser.default)
     chooser.value.change(_remembered, [chooser.value, chosen], [chosen, ways], **QUIET)
-    draw.select(lambda: DRAWING, None, chooser.value, **QUIET)
-    choose.select(lambda value: value, chosen, chooser.value, **QUIET)
+    draw.select(None, None, chooser.value, js=f"() => '{DRAWING}'", **QUIET)
+    choose.select(None, chosen, chooser.value, js="(chosen) => chosen", **QUIET)
 
 
 def _sketchpad() -> gr.ImageEditor:

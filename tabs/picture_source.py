@@ -12,7 +12,7 @@ from diffusion_core.fields import Field, RecipeError
 from diffusion_core.recipes import field_of
 from diffusion_core.studio import Studio
 from tabs import widgets
-from tabs.pictures import QUIET, Chooser
+from tabs.pictures import QUIET, Chooser, kept
 from tabs.text_page import Own
 
 SIDE = 256  # pixels of what is kept: stage II needs no more
@@ -24,7 +24,7 @@ class Source:
     """Examples and an upload on one tab, a sketchpad on the other; what is in view is what is taken. It
     stands across the page, so that the tabs within a tab can share it.
 
-    value   a gr.State with the choice, as Chooser's
+    value   holds the choice, as Chooser's
     sketch  the editor, read on Run only
     """
 
@@ -36,10 +36,10 @@ class Source:
             with gr.Tab("Sketch one", id="draw") as draw:
                 self.sketch = sketchpad(sketch_id)
         self.value = self.chooser.value
-        chosen = gr.State(field.default)
+        chosen = kept(field.default)
         self.value.change(_remembered, [self.value, chosen], [chosen, self.ways], **QUIET)
-        draw.select(lambda: DRAWING, None, self.value, **QUIET)
-        choose.select(lambda value: value, chosen, self.value, **QUIET)
+        draw.select(None, None, self.value, js=f"() => '{DRAWING}'", **QUIET)
+        choose.select(None, chosen, self.value, js="(chosen) => chosen", **QUIET)
 
     def own(self, _field: Field) -> Own:
         """For the argument `own` of text_page.page."""

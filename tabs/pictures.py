@@ -24,7 +24,7 @@ CLICKED = """element.addEventListener("click", (event) => {
 class Chooser:
     """Examples to click above a place for one's own picture.
 
-    value     a gr.State that holds the choice; listen to value.change, and use it as the recipe's control
+    value     holds the choice (see kept); listen to value.change, and use it as the recipe's control
     prepare   what an upload becomes before it is kept: smaller, square, a digit, ...; may raise RecipeError
     """
 
@@ -43,7 +43,7 @@ class Chooser:
         self.label, self.columns = label, columns
         self.thumbnails = thumbnails(studio, names)
         self.values = [f"example:{name}" for name in self.thumbnails]
-        self.value = gr.State(field.default)
+        self.value = kept(field.default)
         self.gallery = gr.HTML(self._gallery(field.default), js_on_load=CLICKED)
         self.upload = uploaded(
             gr.Image(
@@ -88,6 +88,11 @@ class Chooser:
             except widgets.FRIENDLY as error:
                 gr.Warning(str(error))
         return self._gallery(value), own
+
+
+def kept(value: str | None) -> gr.Textbox:
+    """A value that the page itself keeps, unseen: there it outlives the server, as drawings do."""
+    return gr.Textbox(value, visible="hidden", container=False)
 
 
 def uploaded(component: gr.Image) -> gr.Image:

@@ -78,11 +78,7 @@ class Picks:
     def __init__(self, bench: TextBench, view: View, place: Callable[[], gr.HTML], scores: bool = False):
         self.bench, self.view = bench, view
         name = bench.technique
-        waiting = (
-            figures.empty(["", "", "", ""], "A picture per seed, the best first.")
-            if scores
-            else '<div class="contact"></div>'
-        )
+        waiting = figures.empty([""] * 4, kind="strip") if scores else '<div class="contact"></div>'
         self.gallery = gr.HTML(waiting, js_on_load=CHOSEN, elem_id=f"{name}-contact", padding=False)
         self.viewer = place()
         self.table = gr.HTML("", elem_id=f"{name}-gains", visible=scores)

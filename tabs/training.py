@@ -9,14 +9,12 @@ from pathlib import Path
 
 import gradio as gr
 import pandas as pd
-import torch
 
 from diffusion_core import images
 from diffusion_core.recipes import Recipe, field_of
 from diffusion_core.runs import Stop
 from diffusion_core.studio import Cost, Frame, Result, Studio
 from mnist_models import history, zoo
-from mnist_models.unet import SIZE
 from mnist_models.workshop import Workshop
 from tabs import figures, training_live, widgets
 
@@ -159,8 +157,8 @@ def _both_page(studio: Studio, root: Path) -> None:
             first = Recipe.of("mnist-sample")
             cost = gr.Markdown(widgets.cost_line(lambda: cost_of_both(studio, first)), elem_classes="cost")
             with gr.Row():
-                run_button = gr.Button("Run", variant="primary", elem_classes="run-button")
-                stop_button = gr.Button("Stop", interactive=False, elem_classes="stop-button")
+                run_button = gr.Button("Run", variant="primary", min_width=120, elem_classes="run-button")
+                stop_button = gr.Button("Stop", min_width=120, interactive=False, elem_classes="stop-button")
             status = gr.HTML(widgets.status("Ctrl+Enter runs, Esc stops."), elem_classes="status")
         with gr.Column(scale=5, min_width=320):
             pictures = gr.HTML(side_by_side([None, None], first, root), elem_id="snapshots")
@@ -219,14 +217,17 @@ def cost_of_both(studio: Studio, recipe: Recipe) -> Cost:
 
 
 def side_by_side(events: list[Frame | Result | None], recipe: Recipe, root: Path) -> str:
-    """Ten digits of each snapshot, in two rows of five; black where there is nothing yet."""
+    """Ten digits of each snapshot, in two rows of five; frames of that size where there is nothing yet."""
     shown = []
     for snapshot, event in zip(SNAPSHOTS, events):
-        x, ends = torch.zeros(10, 1, SIZE, SIZE), (0.0, 1.0)
+        if event is None:
+            caption = html.escape(caption_of(snapshot, recipe, root))
+            waiting = '<div class="waiting ten">Press Run.</div>'
+            shown.append(f"<figure>{waiting}<figcaption>{caption}</figcaption></figure>")
+            continue
+        x, ends = getattr(event, "pictures", None), (0.0, 1.0)
         if isinstance(event, Frame):
             x, ends = event.x, images.noisy_range(0.0, 1.0, event.level.sigma)
-        elif event:
-            x = event.pictures
         sheet = images.grid(x, 5, *ends, zoom=4)
         shown.append(
             figures.figure(sheet, caption_of(snapshot, recipe, root), lossy=isinstance(event, Frame))
@@ -265,4 +266,6 @@ def facts(root: Path = zoo.FOLDER) -> str:
     text = "".join(f"<p>{each}</p>" for each in (*said, *map(html.escape, missing)))
     head = "".join(f"<th>{column}</th>" for column in history.COLUMNS)
     body = "".join(f"<tr>{row}</tr>" for row in rows)
-    return f'{text}<div class="facts"><table><tr>{head}</tr>{body}</table></div>' if rows else text
+    table = f"<table><tr>{head}</tr>{body}</table>"
+    scrolls = f'<div class="facts" role="region" aria-label="Facts" tabindex="0">{table}</div>'
+    return text + scrolls if rows else text

@@ -52,8 +52,8 @@ def page(workshop: Workshop) -> None:
                 widgets.cost_line(lambda: workshop.cost(live.Settings.of())), elem_classes="cost"
             )
             with gr.Row():
-                run_button = gr.Button("Run", variant="primary", elem_classes="run-button")
-                stop_button = gr.Button("Stop", interactive=False, elem_classes="stop-button")
+                run_button = gr.Button("Run", variant="primary", min_width=120, elem_classes="run-button")
+                stop_button = gr.Button("Stop", min_width=120, interactive=False, elem_classes="stop-button")
             status = gr.HTML(widgets.status("Ctrl+Enter runs, Esc stops."), elem_classes="status")
             with gr.Accordion("More settings", open=False):
                 controls |= {name: control(field) for name, field in fields.items() if name in FURTHER}

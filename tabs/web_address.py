@@ -44,7 +44,7 @@ FETCH = """async (address) => {
 }"""
 
 
-def web_address(value: gr.State, elem_id: str, cleared: tuple[gr.State, ...] = ()) -> None:
+def web_address(value: gr.Textbox, elem_id: str, cleared: tuple[gr.components.Component, ...] = ()) -> None:
     """A line for an address; the picture there becomes the value, and of `cleared` each becomes None."""
     with gr.Row(elem_classes="address"):
         address = gr.Textbox(

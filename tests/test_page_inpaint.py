@@ -126,6 +126,7 @@ def test_another_picture_begins_without_a_mask_and_takes_one_of_its_size(page):
 def test_stop_keeps_the_paint_and_the_settings(page):
     tab(page, "Inpaint")
     quick(page, "text-inpaint", 1000)
+    page.locator("#text-inpaint-way label", has_text="all three").click()  # so that it takes a while
     put(page, "text-inpaint-prompt", "a small crown")
     stroke(page, "text-inpaint-paint", (30, 40), (110, 40), (110, 90))
     run(page)

@@ -32,14 +32,15 @@ def page(browser, server):
 
 
 def begin(page, steps=300, digits="2026") -> None:
-    """A run that lasts, and has begun to show pictures."""
+    """A run; one that lasts has begun to show pictures."""
     tab(page, "MNIST sampler")
     for name, value in (("steps", str(steps)), ("digits", digits)):
         box = field(page, f"mnist-sample-{name}")
         box.fill(value)
         box.blur()
     run(page)
-    expect(status(page)).to_contain_text("to go")
+    if steps > 50:
+        expect(status(page)).to_contain_text("to go")
 
 
 def status(page):
@@ -249,21 +250,18 @@ def test_a_server_that_was_started_anew_leaves_drawing_and_settings_alone(browse
         again.stop()
 
 
-def test_a_browser_without_webgl_is_told_what_to_do_instead(server):
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        plain = playwright.chromium.launch(
-            executable_path=the.chromium(), args=[*the.CHROMIUM_ARGS, "--disable-3d-apis"]
-        )
-        page = plain.new_page()
-        page.set_default_timeout(1000 * PATIENCE)
-        page.goto(server.url)
-        tab(page, "MNIST denoiser")
-        tab(page, "Draw one")
-        expect(
-            page.get_by_text("This browser has no WebGL, so there is nothing to draw on here")
-        ).to_have_count(1)
-        expect(page.get_by_text("Upload a picture (or a mask) instead")).to_be_visible()
-        shoot(page, "no-webgl")
-        plain.close()
+def test_a_browser_without_webgl_is_told_what_to_do_instead(browser, server):
+    plain = browser.browser_type.launch(
+        executable_path=the.chromium(), args=[*the.CHROMIUM_ARGS, "--disable-3d-apis"]
+    )
+    page = plain.new_page()
+    page.set_default_timeout(1000 * PATIENCE)
+    page.goto(server.url)
+    tab(page, "MNIST denoiser")
+    tab(page, "Draw one")
+    expect(page.get_by_text("This browser has no WebGL, so there is nothing to draw on here")).to_have_count(
+        1
+    )
+    expect(page.get_by_text("Upload a picture (or a mask) instead")).to_be_visible()
+    shoot(page, "no-webgl")
+    plain.close()
