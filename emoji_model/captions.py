@@ -40,7 +40,6 @@ class Mix:
     styles: float = 0.30  # scenes in a style
     signs: float = 0.15  # how often a sign, against a pictured thing
     core: bool = False  # only the most pictured things
-    known: float = 1.0  # how often one of these, against any other pictured thing
     jitter: float = 0.04  # how far and how much smaller, in parts of the picture
 
 
@@ -51,9 +50,7 @@ MIXES = {
     "full": Mix(),
     "plain": PLAIN,
     "core": Mix(things=(0.86, 0.12, 0.02), grounds=0.10, styles=0.20, core=True, jitter=0.0),
-    "wide": Mix(things=(0.86, 0.12, 0.02), grounds=0.10, styles=0.15, signs=0.5, known=0.4, jitter=0.0),
 }
-"""`core` first, the few hundred most pictured things; `wide`, every name, when these are known."""
 
 
 class Thing(NamedTuple):
@@ -87,15 +84,10 @@ class Cast:
         self.cast = [row for row, each in enumerate(emoji) if wanted(each)]
         if not self.cast:  # an album of other names than Noto's
             self.cast = list(range(len(emoji)))
-        self.weights = [self._weight(emoji[row]) for row in self.cast]
+        self.weights = [mix.signs if is_sign(emoji[row]) else 1.0 for row in self.cast]
         self.props = [row for row in self.cast if not is_sign(emoji[row])] or self.cast
         self.hats = [row for row in self.cast if emoji[row].name in HATS]
         self.heads = [row for row in self.cast if emoji[row].name in HEADS]
-
-    def _weight(self, each: Emoji) -> float:
-        if is_sign(each):
-            return self.mix.signs
-        return self.mix.known if is_core(each) else 1.0
 
     def scene(self, rng: Random) -> Scene:
         """One scene and its caption."""
