@@ -8,7 +8,8 @@ demo: .venv/demo
 	$(BIN)/python app.py --open
 
 test: .venv/test lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m "not browser" -n 2 --dist loadfile
+	$(BIN)/python -m pytest -m browser
 
 lint: .venv/test
 	$(BIN)/ruff check .

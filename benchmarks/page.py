@@ -3,6 +3,9 @@
 seconds_to_serve   from `python app.py` to the address being printed
 seconds_to_usable  from `python app.py` to a page in Chromium whose Run button is there
 first_load_bytes   what the browser received until then
+tabs               tab -> from the click on its first example (Run, where there is none), in seconds:
+                   first_preview_s, to the first picture that was not there before;
+                   picture_s, to the finished one; cost, what the page had said it would take
 """
 
 import argparse
@@ -12,6 +15,29 @@ import time
 from playwright.sync_api import sync_playwright
 
 from tests import page as the
+
+LONGEST = 180  # seconds that a tab may take
+WATCHED = """(first) => {
+  const panel = [...document.querySelectorAll('[role="tabpanel"]')].find((each) => each.offsetParent);
+  const line = (kind) => [...panel.querySelectorAll(kind)].find((e) => e.offsetParent && e.innerText.trim());
+  const costs = () => [...panel.querySelectorAll(".cost")].map((each) => each.innerText.trim());
+  const pictures = () => [...panel.querySelectorAll("img")].map((each) => each.src);
+  const button = [...panel.querySelectorAll(first)].find((each) => each.offsetParent);
+  const before = new Set(pictures());
+  const seen = (window.watched = { cost: "", preview: null, done: null });
+  panel.querySelectorAll(".status *").forEach((each) => each.childElementCount || (each.dataset.old = ""));
+  const began = performance.now();
+  new MutationObserver(() => {
+    const now = (performance.now() - began) / 1000;
+    if (pictures().some((source) => source && !before.has(source))) seen.preview ??= now;
+    const fresh = !panel.querySelector(".status [data-old]");
+    if (seen.done === null && fresh && /Done/.test(line(".status")?.innerText)) {
+      seen.done = now;
+      seen.cost = costs().find((text) => text.startsWith("Cost")) ?? "";
+    }
+  }).observe(panel, { subtree: true, childList: true, attributes: true, characterData: true });
+  button.click();
+}"""
 
 
 def measure() -> dict:
@@ -35,14 +61,39 @@ def measure() -> dict:
             page.get_by_role("button", name="Run", exact=True).first.wait_for()
             usable = time.monotonic() - began
             page.wait_for_timeout(500)  # the last files are still counted
+            loaded = received
+            page.wait_for_timeout(8000)  # the networks that most people start with are being warmed
+            tabs = {name: timed(page, name) for name in tab_names(page)}
         finally:
             browser.close()
             server.stop()
     return {
         "seconds_to_serve": round(server.seconds_to_serve, 2),
         "seconds_to_usable": round(usable, 2),
-        "first_load_bytes": int(received),
+        "first_load_bytes": int(loaded),
+        "tabs": tabs,
     }
+
+
+def tab_names(page) -> list[str]:
+    """The tabs of the page, not those within them."""
+    return page.locator('[role="tablist"]').first.get_by_role("tab").all_inner_texts()
+
+
+def timed(page, name: str) -> dict:
+    """What a visitor waits for on a tab."""
+    page.get_by_role("tab", name=name, exact=True).first.click()
+    page.wait_for_timeout(3000)  # an editor takes its time to open
+    example = page.locator("button.example").locator("visible=true").count() > 0
+    runs = example or page.locator("button.run-button").locator("visible=true").count() > 0
+    quick = ".chooser button[aria-pressed=false]"
+    first = "button.example" if example else "button.run-button" if runs else quick
+    page.evaluate(WATCHED, first)
+    waited = "watched.done !== null" if runs else "watched.preview !== null"
+    page.wait_for_function(waited, timeout=1000 * LONGEST)
+    seen = page.evaluate("watched")
+    seconds = {"first_preview_s": seen["preview"], "picture_s": seen["done"] if runs else seen["preview"]}
+    return {key: value and round(value, 2) for key, value in seconds.items()} | {"cost": seen["cost"]}
 
 
 def main() -> None:
@@ -51,8 +102,14 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     args = parser.parse_args()
     runs = [measure() for _ in range(args.repeats)]
-    middle = {key: sorted(run[key] for run in runs)[len(runs) // 2] for key in runs[0]}
-    print(json.dumps(middle | {"runs": runs}) if args.json else middle)
+    print(json.dumps(middle(runs) | {"runs": runs}) if args.json else middle(runs))
+
+
+def middle(runs: list[dict]) -> dict:
+    """The median of every number."""
+    if isinstance(runs[0], dict):
+        return {key: middle([run[key] for run in runs]) for key in runs[0]}
+    return sorted(runs, key=lambda value: (value is None, value))[len(runs) // 2]
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from tests.strokes import BROKEN, SLOW, file_of, made, photo, pixels, put, quick
 from tests.walk import PATIENCE, field, run, seen, shoot, tab, visit, wait_done
 
 expect = pytest.importorskip("playwright.sync_api").expect
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")

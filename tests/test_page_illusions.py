@@ -15,7 +15,6 @@ expect = pytest.importorskip("playwright.sync_api").expect
 HERE = [(CHECKPOINTS / name / "unet" / "config.json").is_file() for name in BUILT_IN_FOLDERS]
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.slow,
     pytest.mark.skipif(not HERE[0], reason="the built-in text model is not in checkpoints/"),
 ]
 PATIENCE = 300  # seconds for a run: two cores may be busy with other things
@@ -80,6 +79,7 @@ def test_an_anagram_turns_under_the_slider_and_by_keys(page):
     assert recipe["views"] == "identity, half_turn" and recipe["prompts"] == "a dog\na skull"
 
 
+@pytest.mark.slow
 def test_a_sheet_is_ranked_and_the_chosen_one_is_turned(page):
     tab(page, "Anagrams")
     inner(page, "Contact sheet")
@@ -111,6 +111,7 @@ def test_a_sheet_is_ranked_and_the_chosen_one_is_turned(page):
 
 
 @pytest.mark.skipif(not HERE[1], reason="the built-in model has no stage II yet")
+@pytest.mark.slow
 def test_the_chosen_one_is_developed_at_256(page):
     tab(page, "Anagrams")
     inner(page, "Contact sheet")
@@ -132,6 +133,7 @@ def test_the_chosen_one_is_developed_at_256(page):
     shoot(page, "anagram-256")
 
 
+@pytest.mark.slow
 def test_too_many_prompts_get_a_sentence_and_stay(page):
     tab(page, "Anagrams")
     prompts = field(page, "text-anagram-prompts")
@@ -141,6 +143,7 @@ def test_too_many_prompts_get_a_sentence_and_stay(page):
     expect(prompts).to_have_value("a dog\na cat\na hen")
 
 
+@pytest.mark.slow
 def test_views_are_chosen_in_order_and_come_back_by_link(page):
     tab(page, "Anagrams")
     seen(page, ".views input").first.click()
@@ -189,6 +192,7 @@ def test_a_hybrid_goes_away_and_its_detail_with_it(page):
     "bank, words",
     [("grey and colour", "of the colour is left"), ("moving and still", "while the eye looks")],
 )
+@pytest.mark.slow
 def test_other_hybrids_have_their_own_slider(page, bank, words):
     tab(page, "Hybrids")
     page.locator("#text-hybrid-bands").get_by_text(bank, exact=True).click()
@@ -206,6 +210,7 @@ def test_other_hybrids_have_their_own_slider(page, bank, words):
     shoot(page, f"hybrid-{bank.split()[0]}")
 
 
+@pytest.mark.slow
 def test_a_hybrid_from_a_photo_keeps_its_part(page):
     tab(page, "Hybrids")
     inner(page, "From a photo")
@@ -217,6 +222,7 @@ def test_a_hybrid_from_a_photo_keeps_its_part(page):
     assert (recipe["picture"], recipe["part"]) == ("example:Portrait", "low")
 
 
+@pytest.mark.slow
 def test_a_sheet_of_hybrids_is_ranked_and_downloaded(page):
     tab(page, "Hybrids")
     inner(page, "Contact sheet")
@@ -232,6 +238,7 @@ def test_a_sheet_of_hybrids_is_ranked_and_downloaded(page):
     assert Image.open(io.BytesIO(png)).width > 500
 
 
+@pytest.mark.slow
 def test_a_phone_needs_no_sideways_scroll(page):
     page.set_viewport_size({"width": 390, "height": 844})
     tab(page, "Anagrams")

@@ -16,7 +16,7 @@ from tests.strokes import BROKEN, SLOW, canvas, file_of, made, photo, pixels, pu
 from tests.walk import PATIENCE, download, field, run, seen, shoot, tab, visit, wait_done
 
 expect = pytest.importorskip("playwright.sync_api").expect
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +71,7 @@ def _data(image) -> bytes:
     return images.base64.b64decode(image.get_attribute("src").partition(",")[2])
 
 
+@pytest.mark.slow
 def test_masks_are_uploaded_and_bad_ones_get_a_sentence(page):
     tab(page, "Inpaint")
     quick(page, "text-inpaint", 12)
@@ -104,6 +105,7 @@ def test_masks_are_uploaded_and_bad_ones_get_a_sentence(page):
     assert Image.open(io.BytesIO(download(page, "GIF"))).n_frames > 3
 
 
+@pytest.mark.slow
 def test_another_picture_begins_without_a_mask_and_takes_one_of_its_size(page):
     tab(page, "Inpaint")
     quick(page, "text-inpaint")
@@ -123,6 +125,7 @@ def test_another_picture_begins_without_a_mask_and_takes_one_of_its_size(page):
     assert kept[:, :126].all() and not kept[:, 130:].any()
 
 
+@pytest.mark.slow
 def test_stop_keeps_the_paint_and_the_settings(page):
     tab(page, "Inpaint")
     quick(page, "text-inpaint", 1000)
@@ -194,6 +197,7 @@ def _asked(page, url: str, fn_index: int, data: list) -> str:
     return page.request.get(f"{url}/gradio_api/queue/data?session_hash={session}").text()
 
 
+@pytest.mark.slow
 def test_phone(page):
     page.set_viewport_size({"width": 390, "height": 844})
     for name, technique in (("Edit", "text-sdedit"), ("Inpaint", "text-inpaint")):

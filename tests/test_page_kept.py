@@ -10,7 +10,7 @@ from tests import page as the
 from tests.walk import PATIENCE, download, field, picture_in, run, seen, shoot, tab, visit, wait_done
 
 expect = pytest.importorskip("playwright.sync_api").expect
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = pytest.mark.browser
 SMALL = ("tests/small_page.py", "0.1")  # seconds a forward: a run of 300 steps takes half a minute
 
 
@@ -155,6 +155,7 @@ def test_a_picture_dropped_on_its_place_stays_there(page):
     expect(page.get_by_text("carries no Darkroom recipe")).to_have_count(0)
 
 
+@pytest.mark.slow
 def test_a_connection_that_broke_is_taken_up_where_the_run_is(page):
     """A phone that locked: the page is still there, and what it listened to is not."""
     begin(page, steps=150)
@@ -173,6 +174,7 @@ def step_count(page) -> int:
     return int(field(page, "mnist-sample-scrubber").input_value())
 
 
+@pytest.mark.slow
 def test_a_page_that_comes_into_view_again_looks_for_its_run(page):
     begin(page, steps=100)
     page.evaluate(
@@ -190,6 +192,7 @@ def test_a_page_that_comes_into_view_again_looks_for_its_run(page):
     wait_done(page, PATIENCE)
 
 
+@pytest.mark.slow
 def test_too_many_at_once_get_a_sentence(page):
     tab(page, "MNIST sampler")
     page.route("**/queue/join*", lambda route: route.fulfill(status=503, json={"detail": "Queue is full."}))
@@ -217,6 +220,7 @@ def draw(page) -> None:
     page.wait_for_timeout(500)
 
 
+@pytest.mark.slow
 def test_a_server_that_was_started_anew_leaves_drawing_and_settings_alone(browser):
     mine = the.Server(SMALL).start()
     context = browser.new_context(viewport={"width": 1280, "height": 1000}, accept_downloads=True)

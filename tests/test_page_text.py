@@ -13,7 +13,6 @@ expect = pytest.importorskip("playwright.sync_api").expect
 HERE = [(CHECKPOINTS / name / "unet" / "config.json").is_file() for name in BUILT_IN_FOLDERS]
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.slow,
     pytest.mark.skipif(not HERE[0], reason="the built-in text model is not in checkpoints/"),
 ]
 PATIENCE = 300  # seconds for a run: two cores may be busy with other things
@@ -45,6 +44,7 @@ def photo() -> dict:
 # --- Text to picture ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_an_example_fills_the_page_and_runs(page, server):
     example(page, "A red apple")
     shoot(page, "text-to-picture")
@@ -59,6 +59,7 @@ def test_an_example_fills_the_page_and_runs(page, server):
     expect(field(other, "text-sample-prompt")).to_have_value("a red apple", timeout=60_000)
 
 
+@pytest.mark.slow
 def test_enter_in_the_prompt_runs(page):
     put(page, "text-sample-steps", "3")
     prompt = field(page, "text-sample-prompt")
@@ -68,6 +69,7 @@ def test_enter_in_the_prompt_runs(page):
     assert recipe_of(page)["prompt"] == "a pizza"
 
 
+@pytest.mark.slow
 def test_bad_settings_get_a_sentence_and_nothing_is_lost(page):
     put(page, "text-sample-prompt", "a dog")
     put(page, "text-sample-steps", "many")
@@ -93,6 +95,7 @@ def test_sixty_four_then_two_hundred_and_fifty_six(page):
     assert [shown.nth(k).get_attribute("width") for k in range(2)] == ["64", "256"]
 
 
+@pytest.mark.slow
 def test_step_counts_stand_side_by_side(page):
     tab(page, "Step counts")
     put(page, "text-steps-counts", "2, 4")
@@ -108,6 +111,7 @@ def test_step_counts_stand_side_by_side(page):
 # --- the model ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_model_in_use_is_said_and_so_is_its_licence(page):
     line = seen(page, ".model-line").first
     expect(line).to_contain_text("Built-in")
@@ -142,6 +146,7 @@ def test_three_ways_on_an_upload_with_psnr_and_ssim(page):
     assert recipe["picture"].startswith("data:") and recipe["ts"] == [250, 750]
 
 
+@pytest.mark.slow
 def test_an_example_marks_its_picture(page):
     tab(page, "Denoise")
     put(page, "text-denoise-prompt", "whatever")
@@ -152,6 +157,7 @@ def test_an_example_marks_its_picture(page):
     assert recipe_of(page)["picture"] == "example:Apple"
 
 
+@pytest.mark.slow
 def test_a_sketch_is_denoised_step_by_step(page):
     tab(page, "Denoise")
     tab(page, "Sketch one")
@@ -177,6 +183,7 @@ def test_a_sketch_is_denoised_step_by_step(page):
     assert 0.005 < float((ink < 0.5).float().mean()) < 0.3  # a dark stroke on white paper
 
 
+@pytest.mark.slow
 def test_blur_follows_its_slider(page):
     tab(page, "Denoise")
     tab(page, "Blur")
@@ -205,6 +212,7 @@ def test_guidance_is_a_table_of_gamma_and_seed(page):
         expect(table).to_contain_text(word)
 
 
+@pytest.mark.slow
 def test_they_fit_a_phone(page):
     page.set_viewport_size({"width": 390, "height": 844})
     for name in ("Text to picture", "Denoise", "Guidance"):
