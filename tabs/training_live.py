@@ -32,8 +32,7 @@ ROWS_CSS = """
 .rows .name { font-size: .9em; text-align: right; color: var(--body-text-color-subdued); }
 .rows img, .rows .later { width: 100%; aspect-ratio: 298 / 28; border-radius: 3px; display: block; }
 .rows img { image-rendering: pixelated; }
-.rows .later { background: var(--neutral-200); }
-.dark .rows .later { background: var(--neutral-800); }
+.rows .later { background: var(--border-color-primary); }
 @media (max-width: 640px) {
   .rows { grid-template-columns: 1fr; gap: 2px; }
   .rows .name { text-align: left; margin-top: 4px; }
