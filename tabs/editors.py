@@ -60,7 +60,7 @@ class PictureTabs:
 
     def __init__(self, studio: Studio, technique: str, names: Sequence[str]):
         field, self.studio = field_of(technique, "picture"), studio
-        with gr.Tabs() as self.ways:
+        with gr.Tabs(overflow_behavior="wrap") as self.ways:
             with gr.Tab("Examples", id="examples") as examples:
                 chooser = Chooser(studio, field, names, prepared, upload_label="Your own picture")
             with gr.Tab("Your own", id="own") as own:

@@ -56,7 +56,7 @@ def _denoise_page(studio: Studio, tabs: gr.Tabs) -> None:
     technique = "mnist-denoise"
     with gr.Row():
         with gr.Column(scale=2, min_width=300):
-            with gr.Tabs() as ways:
+            with gr.Tabs(overflow_behavior="wrap") as ways:
                 with gr.Tab("Choose a digit", id="choose") as choose:
                     chooser = Chooser(
                         studio,
@@ -113,7 +113,10 @@ def _sketchpad() -> gr.ImageEditor:
         elem_id="mnist-denoise-sketch",
         brush=gr.Brush(default_size=12, colors=["#000000"], color_mode="fixed"),
     )
-    gr.Markdown("No canvas here? Then this browser has no WebGL: upload a picture of a digit instead.")
+    gr.Markdown(
+        "No canvas here? Then this browser has no WebGL: upload a picture of a digit instead.",
+        elem_classes="hint",
+    )
     return widgets.safe(sketch)
 
 

@@ -30,7 +30,7 @@ class Source:
 
     def __init__(self, studio: Studio, technique: str, sketch_id: str, columns: int = 4):
         field = field_of(technique, "picture")
-        with gr.Tabs() as self.ways:
+        with gr.Tabs(overflow_behavior="wrap") as self.ways:
             with gr.Tab("Choose a picture", id="choose") as choose, gr.Row(elem_classes="wide-chooser"):
                 self.chooser = Chooser(studio, field, list(EXAMPLES), _prepared, columns=columns)
             with gr.Tab("Sketch one", id="draw") as draw:
@@ -64,7 +64,9 @@ def sketchpad(elem_id: str) -> gr.ImageEditor:
         elem_id=elem_id,
         brush=gr.Brush(default_size=14, colors=COLOURS, default_color=COLOURS[0]),
     )
-    gr.Markdown("No canvas here? Then this browser has no WebGL: upload a picture instead.")
+    gr.Markdown(
+        "No canvas here? Then this browser has no WebGL: upload a picture instead.", elem_classes="hint"
+    )
     return widgets.safe(sketch)
 
 
