@@ -12,7 +12,7 @@ from torch import Tensor
 
 from diffusion_core.estimates import Answer, Ask, Card, Condition, given, guided
 from diffusion_core.levels import leading, noised, schedule, strided
-from diffusion_core.sampling import Process, Rng, ddim, denoise, dynamic
+from diffusion_core.sampling import Process, Rng, denoise, dynamic
 from emoji_model.cascade import Stage, tokens
 from emoji_model.objective import Objective
 
@@ -85,12 +85,13 @@ def samples(
     device: torch.device | str = "cpu",
     bf16: bool = True,
 ) -> Tensor:
-    """[B,3,size,size] in [-1,1]: a picture per prompt by the house's own loop (DDIM), without its engine."""
+    """[B,3,size,size] in [-1,1]: a picture per prompt by the house's own loop, without its engine; ancestral,
+    as IF's own sampler is."""
     path = strided(schedule(CARD.schedule), leading(1000, steps))
     estimate = guided(CARD, Condition(tuple(prompts)), Condition(("",) * len(prompts)), gamma)
     rng = Rng(range(seed, seed + len(prompts)))
     noise = rng.normal((3, size, size)).to(device)
-    process = denoise(noise, path, estimate, rng, solver=ddim(), threshold=dynamic())
+    process = denoise(noise, path, estimate, rng, threshold=dynamic())
     ids, mask = tokens(tokenizer, [*prompts, ""])
     read = stage.read(ids.to(device), mask.to(device))
     said = dict(zip([*prompts, ""], read))
