@@ -32,13 +32,13 @@ GOALS = {"ratio": 0.7, "seconds_64": 2.0, "first_preview": 0.3, "seconds_256": 8
 
 
 class Ours:
-    """A studio with the built-in model, warm."""
+    """A studio with the built-in model, warm; options of its Library."""
 
-    def __init__(self, dtype: torch.dtype | None = None):
+    def __init__(self, **options):
         text_techniques.install()
         self.model = found("built-in")
         self.studio = Studio()
-        Library(device="cpu", dtype=dtype).register(self.studio, self.model)
+        Library(device="cpu", **options).register(self.studio, self.model)
         self.picture("a warm-up", enlarge="yes")
 
     def picture(self, prompt: str, **more) -> tuple[float, float]:
@@ -54,7 +54,7 @@ class Ours:
 
 def measure(how) -> dict:
     report = common.surroundings(how)
-    ours, exact = Ours(), Ours(torch.float32)
+    ours, exact = Ours(), Ours(dtype=torch.float32)
     theirs = IFPipeline.from_pretrained(CHECKPOINTS / BUILT_IN_FOLDERS[0], torch_dtype=torch.float32)
     theirs.set_progress_bar_config(disable=True)
     fresh = (f"{prompt}, number {k}" for k in count() for prompt in PROMPTS)

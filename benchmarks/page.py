@@ -12,26 +12,27 @@ import argparse
 import json
 import time
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import TimeoutError, sync_playwright
 
 from tests import page as the
 
-LONGEST = 180  # seconds that a tab may take
+LONGEST = 120  # seconds that a tab may take
 WATCHED = """(first) => {
   const panel = [...document.querySelectorAll('[role="tabpanel"]')].find((each) => each.offsetParent);
-  const line = (kind) => [...panel.querySelectorAll(kind)].find((e) => e.offsetParent && e.innerText.trim());
+  const runs = () => [...panel.querySelectorAll(".status")].find((e) => e.offsetParent && e.innerText.trim());
   const costs = () => [...panel.querySelectorAll(".cost")].map((each) => each.innerText.trim());
   const pictures = () => [...panel.querySelectorAll("img")].map((each) => each.src);
   const button = [...panel.querySelectorAll(first)].find((each) => each.offsetParent);
   const before = new Set(pictures());
   const seen = (window.watched = { cost: "", preview: null, done: null });
-  panel.querySelectorAll(".status *").forEach((each) => each.childElementCount || (each.dataset.old = ""));
+  const leaves = (within) => [...within.querySelectorAll("*")].filter((each) => !each.childElementCount);
+  if (runs()) leaves(runs()).forEach((each) => (each.dataset.old = ""));
   const began = performance.now();
   new MutationObserver(() => {
     const now = (performance.now() - began) / 1000;
     if (pictures().some((source) => source && !before.has(source))) seen.preview ??= now;
-    const fresh = !panel.querySelector(".status [data-old]");
-    if (seen.done === null && fresh && /Done/.test(line(".status")?.innerText)) {
+    const fresh = runs() && !leaves(runs()).some((each) => "old" in each.dataset && each.innerText.trim());
+    if (seen.done === null && fresh && /Done/.test(runs().innerText)) {
       seen.done = now;
       seen.cost = costs().find((text) => text.startsWith("Cost")) ?? "";
     }
@@ -90,7 +91,10 @@ def timed(page, name: str) -> dict:
     first = "button.example" if example else "button.run-button" if runs else quick
     page.evaluate(WATCHED, first)
     waited = "watched.done !== null" if runs else "watched.preview !== null"
-    page.wait_for_function(waited, timeout=1000 * LONGEST)
+    try:
+        page.wait_for_function(waited, timeout=1000 * LONGEST)
+    except TimeoutError as error:
+        raise SystemExit(f"{name}: nothing came in {LONGEST} s.") from error
     seen = page.evaluate("watched")
     seconds = {"first_preview_s": seen["preview"], "picture_s": seen["done"] if runs else seen["preview"]}
     return {key: value and round(value, 2) for key, value in seconds.items()} | {"cost": seen["cost"]}

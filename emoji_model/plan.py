@@ -119,6 +119,7 @@ def options(description: str, argv: list[str] | None = None) -> argparse.Namespa
     add("--sheet", type=int, default=20_000, help="samples between two sample sheets")
     add("--save-every", type=float, default=300, help="seconds between two saved states")
     add("--compile", action="store_true", help="torch.compile, needs a C++ compiler")
+    add("--fixed-variance", action="store_true", help="write the posterior's variance, not the learned one")
     add("--float32", action="store_true", help="no bf16 autocast")
     add("--cpu", action="store_true", help="stay on the CPU even if there is a GPU")
     add("--dry-run", action="store_true", help="print what would be done, and stop")

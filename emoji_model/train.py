@@ -237,7 +237,7 @@ class Watch:
 def export(args, plan, done, ema, captions: Captions, accelerator, stats) -> None:
     """The folder that diffusers opens, and model.json beside it."""
     folder = Path(args.out) / cascade.FOLDERS[args.stage]
-    cascade.save(args.stage, ema, captions.tokenizer, folder)
+    cascade.save(args.stage, ema, captions.tokenizer, folder, fixed_variance=args.fixed_variance)
     words.write(captions.widest, folder)
     gpu = accelerator.device.type == "cuda"
     model = {
@@ -253,6 +253,7 @@ def export(args, plan, done, ema, captions: Captions, accelerator, stats) -> Non
             "lr": args.lr,
             "ema": args.ema,
             "seed": args.seed,
+            "fixed_variance": args.fixed_variance,
             "seconds": round(done.seconds),
             "hardware": torch.cuda.get_device_name() if gpu else f"CPU, {platform.machine()}",
             "processes": accelerator.num_processes,

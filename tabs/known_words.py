@@ -13,8 +13,7 @@ NOTE = (
     "A small model of our own, trained on Google's Noto emoji: it draws the things below, on grounds (*on a "
     "blue background, in the night sky, on a meadow*) and in styles (*an oil painting of, a pencil drawing "
     "of, a lithograph of, a mosaic of, a photo of*). Other words it has never met, and two things at once it "
-    "does not manage yet. Its second stage, 64 to 256 pixels, is hardly trained: the colours come out dark "
-    "and greenish."
+    "does not manage yet. Its second stage, 64 to 256 pixels, sharpens edges and leaves a little grain."
 )
 QUIET = {"show_progress": "hidden", "api_visibility": "private", "queue": False}
 

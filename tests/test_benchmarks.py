@@ -8,7 +8,7 @@ import tiny_if as tiny
 import torch
 from text_house import text_techniques_installed as _installed  # noqa: F401
 
-from benchmarks import mnist, sampling, sampling_gpu
+from benchmarks import builtin, mnist, sampling, sampling_gpu
 from mnist_models import zoo
 
 
@@ -42,6 +42,18 @@ def test_the_sampling_benchmark_reports_what_it_did(monkeypatch, capsys):
     assert report["solo_ratio"] == pytest.approx((one / a + two / b) / 2)
     assert max(report["solo_difference"], report["anagram_difference"]) < 1e-5
     assert report["goals_met"]["host_ops_ratio"]  # counted, not timed
+
+
+@pytest.mark.usefixtures("_installed")
+def test_the_benchmark_of_the_built_in_model_reports_what_it_did(monkeypatch, capsys):
+    monkeypatch.setattr(builtin, "STEPS", 2)
+    builtin.main(["--json", "--repeats", "1"])
+    report = json.loads(capsys.readouterr().out)
+    assert set(report["seconds"]) == {"ours", "ours, float32", "IFPipeline"}
+    assert 0 < report["first_preview"] and 0 < report["seconds_64"] < report["seconds_256"]
+    assert report["ratio"] == pytest.approx(
+        report["seconds"]["ours"][0] / report["seconds"]["IFPipeline"][0], rel=0.02
+    )
 
 
 @pytest.mark.parametrize("name, millions", [("M", 372), ("L", 935), ("XL", 4305)])

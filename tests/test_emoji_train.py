@@ -274,3 +274,14 @@ def test_padding_is_masked_and_carries_the_caption(narrow):
     real = mask.bool()
     torch.testing.assert_close(read[real], other[real], atol=1e-5, rtol=0)
     assert (read[0, 40] - read[1, 40]).abs().max() > 1e-4
+
+
+def test_a_fixed_variance_is_the_posteriors():
+    torch.manual_seed(0)
+    unet = cascade.unet("stage2")
+    x, t, text = torch.randn(1, 6, 64, 64), torch.tensor([500]), torch.randn(1, 77, cascade.TEXT_WIDTH)
+    with torch.no_grad():
+        eps, raw = unet(x, t, text, class_labels=t).sample.chunk(2, dim=1)
+        cascade.fix_variance(unet)
+        same, fixed = unet(x, t, text, class_labels=t).sample.chunk(2, dim=1)
+    assert torch.equal(eps, same) and not (raw == -1).any() and (fixed == -1).all()
