@@ -50,9 +50,9 @@ def test_the_benchmark_of_the_built_in_model_reports_what_it_did(monkeypatch, ca
     builtin.main(["--json", "--repeats", "1"])
     report = json.loads(capsys.readouterr().out)
     assert set(report["seconds"]) == {"ours", "ours, float32", "IFPipeline"}
-    assert 0 < report["first_preview"] and 0 < report["seconds_64"] < report["seconds_256"]
+    assert report["first_preview"] > 0 and 0 < report["seconds_64"] < report["seconds_256"]
     assert report["ratio"] == pytest.approx(
-        report["seconds"]["ours"][0] / report["seconds"]["IFPipeline"][0], rel=0.02
+        report["seconds"]["ours"][0] / report["seconds"]["IFPipeline"][0], rel=0.1
     )
 
 
