@@ -5,6 +5,8 @@ import sys
 import threading
 
 import gradio as gr
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
 
 from diffusion_core import zerogpu  # before anything touches CUDA
 from diffusion_core.faults import ModelError
@@ -111,6 +113,11 @@ def _warmed(house: Studio) -> None:
     mnist.warm(house)
 
 
+async def left(_request, _error: ClientDisconnect) -> Response:
+    """Whoever closes the page in mid-upload is no fault to report; nobody is there to read the answer."""
+    return Response(status_code=499)
+
+
 def has_screen() -> bool:
     """Is there a desktop on which a browser could open?"""
     return sys.platform in ("darwin", "win32") or any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY")))
@@ -131,6 +138,7 @@ def main() -> None:
         run_history=False,
         ssr_mode=False,
         mcp_server=api.speaks_mcp(),
+        app_kwargs={"exception_handlers": {ClientDisconnect: left}},
         footer_links=["api", "settings"],
         inbrowser="--open" in sys.argv and has_screen(),
     )

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import socket
 import time
 
 import pytest
@@ -80,6 +81,20 @@ def test_a_foreign_png_gets_a_sentence(page):
 def test_a_broken_link_gets_a_sentence(page, server):
     other = visit(page.context, server.url + "/?recipe=nonsense")
     expect(other.get_by_text("This link holds no recipe")).to_be_visible(timeout=20_000)
+
+
+def test_a_page_closed_in_mid_upload_is_no_fault(page, server):
+    """The log of a server holds no traceback for it, see walk.server; the page goes on for everybody else."""
+    host, port = server.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port))) as half:
+        half.sendall(
+            b"POST /gradio_api/upload HTTP/1.1\r\nHost: x\r\nContent-Length: 5000\r\n"
+            b"Content-Type: multipart/form-data; boundary=b\r\n\r\n--b\r\n"
+        )
+        time.sleep(1)
+    time.sleep(1)
+    assert page.request.get(server.url).ok
+    assert not any("Traceback" in line for line in server.log), "".join(server.log)
 
 
 def test_forward_noise_follows_the_slider_and_keeps_its_picture(page, server):
