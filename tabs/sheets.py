@@ -15,6 +15,7 @@ from diffusion_core.strips import sheet, zoom_for
 from diffusion_core.studio import Result, Studio
 from tabs import figures, text_page, widgets
 from tabs.keepsakes import Shelf
+from tabs.pictures import CLICKED
 from tabs.text_page import QUIET, TextBench
 
 SCORE_TEXT = (
@@ -31,10 +32,6 @@ SCORE_EQUATION = (
 )
 LARGER = "Develop the chosen one at 256 pixels"
 FULL = 0.3  # a gain that fills its bar
-CHOSEN = """element.addEventListener("click", (event) => {
-  const button = event.target.closest("button");
-  if (button) trigger("select", { index: Number(button.dataset.index) });
-});"""
 CSS = """
 .contact { display: grid; gap: 10px; grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); }
 .contact button {
@@ -79,7 +76,7 @@ class Picks:
         self.bench, self.view = bench, view
         name = bench.technique
         waiting = figures.empty([""] * 4, kind="strip") if scores else '<div class="contact"></div>'
-        self.gallery = gr.HTML(waiting, js_on_load=CHOSEN, elem_id=f"{name}-contact", padding=False)
+        self.gallery = gr.HTML(waiting, js_on_load=CLICKED, elem_id=f"{name}-contact", padding=False)
         self.viewer = place()
         self.table = gr.HTML("", elem_id=f"{name}-gains", visible=scores)
         self.chosen = gr.State(0)

@@ -94,7 +94,7 @@ CSS = """
 
 def viewer(script: str, hint: str, elem_id: str) -> gr.HTML:
     """A place for what `turning` or `viewing` makes. script: their file."""
-    code = (HERE / script).read_text(encoding="utf-8")
+    code = "\n".join((HERE / part).read_text(encoding="utf-8") for part in (script, "viewer.js"))
     return gr.HTML(nothing(hint), js_on_load=code, elem_id=elem_id, padding=False)
 
 

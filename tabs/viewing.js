@@ -181,15 +181,3 @@ async function start(root) {
   });
   draw();
 }
-
-// Gradio changes the nodes that are there into those of the next value. A clone is rid of the last one's ways.
-function begin() {
-  const old = element.querySelector(".viewing");
-  if (!old) return;
-  const root = old.cloneNode(true);
-  old.replaceWith(root);
-  start(root);
-}
-
-begin();
-watch("value", begin);
