@@ -10,7 +10,7 @@ from PIL import Image
 
 from diffusion_core import images, text_techniques
 from tests import page as the
-from tests.walk import PATIENCE, download, field, seen
+from tests.walk import PATIENCE, put, seen
 
 SLOW = 1000 * max(60, PATIENCE)  # milliseconds
 
@@ -49,11 +49,6 @@ def toast(page, words: str) -> None:
     _expect()(page.get_by_text(words).first).to_be_visible(timeout=SLOW)
 
 
-def put(page, elem_id: str, value: str) -> None:
-    field(page, elem_id).fill(value)
-    field(page, elem_id).blur()
-
-
 def quick(page, technique: str, steps: int = 8) -> None:
     """As few steps as will do."""
     if not seen(page, f"#{technique}-steps").count():
@@ -82,11 +77,6 @@ def stroke(page, elem_id: str, *points: tuple[float, float]) -> None:
         page.mouse.move(x + dx, y + dy, steps=12)
     page.mouse.up()
     page.wait_for_timeout(1000)
-
-
-def made(page):
-    """The recipe of the last run, out of the downloaded PNG."""
-    return images.recipe_in(images.opened(download(page, "PNG with recipe")))
 
 
 def pixels(uri: str) -> np.ndarray:

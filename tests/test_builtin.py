@@ -11,28 +11,22 @@ from pathlib import Path
 
 import pytest
 import torch
+from text_house import both_ways
 
 from benchmarks import parity
 from diffusion_core import images
 from diffusion_core.catalogue import BUILT_IN, BUILT_IN_FOLDERS, CHECKPOINTS, found
 from diffusion_core.faults import ModelError
 from diffusion_core.models import Library
-from diffusion_core.recipes import SCHEMAS, Recipe
+from diffusion_core.recipes import Recipe
 from diffusion_core.studio import Studio
-from diffusion_core.techniques import TECHNIQUES
 
 LEVEL = 2 / 255  # what the eye could see of a difference at most: a level of 8 bits
 
 
 @pytest.fixture(scope="module")
 def both():
-    tables = [(table, dict(table)) for table in (SCHEMAS, TECHNIQUES)]
-    cascade = parity.Both(BUILT_IN)
-    yield cascade
-    cascade.close()
-    for table, before in tables:  # the text techniques were added for these tests only
-        table.clear()
-        table.update(before)
+    yield from both_ways(BUILT_IN)
 
 
 def apart(one: torch.Tensor, other: torch.Tensor) -> float:

@@ -8,8 +8,8 @@ import pytest
 
 from diffusion_core import images
 from tests import strokes
-from tests.strokes import BROKEN, SLOW, file_of, made, photo, pixels, put, quick, says, stroke, toast
-from tests.walk import PATIENCE, field, run, seen, shoot, tab, visit, wait_done
+from tests.strokes import BROKEN, SLOW, file_of, photo, pixels, quick, says, stroke, toast
+from tests.walk import PATIENCE, field, put, recipe_of, run, seen, shoot, tab, visit, wait_done
 
 expect = pytest.importorskip("playwright.sync_api").expect
 pytestmark = pytest.mark.browser
@@ -39,7 +39,7 @@ def test_a_sketch_is_edited_and_comes_back(page):
     shoot(page, "edit-sketch")
     strip = page.locator("#text-sdedit-strip")
     assert strip.locator("button").count() == 3 and strip.locator("img").count() == 4
-    recipe = made(page)
+    recipe = recipe_of(page)
     assert (recipe["prompt"], recipe["starts"], recipe["steps"]) == ("a cat face", [1, 3, 5], "8")
     drawn = pixels(recipe["picture"])
     assert drawn.shape == (256, 256) and (drawn[:128] < 128).any() and not (drawn[140:] < 128).any()
@@ -65,7 +65,7 @@ def test_an_example_shows_rows_with_a_prompt_and_without(page):
     expect(page.locator('.chooser [aria-pressed="true"]').first).to_have_attribute(
         "title", "Sketch of a flower"
     )
-    assert made(page)["told"] == "without and with"
+    assert recipe_of(page)["told"] == "without and with"
     put(page, "text-sdedit-prompt", "")
     run(page)
     says(page, "with it and without it are the same")
@@ -99,7 +99,7 @@ def test_ones_own_picture_and_one_that_is_none(page):
     page.wait_for_timeout(1500)
     run(page)
     wait_done(page, PATIENCE)
-    kept = pixels(made(page)["picture"]).astype(float)
+    kept = pixels(recipe_of(page)["picture"]).astype(float)
     wanted = np.asarray(images.squared(photo(), 256).convert("L"), dtype=float)
     assert kept.shape == (256, 256) and abs(kept - wanted).mean() < 5
 

@@ -9,7 +9,7 @@ from PIL import Image
 
 from diffusion_core import images, sheets
 from diffusion_core.catalogue import BUILT_IN_FOLDERS, CHECKPOINTS
-from tests.walk import download, field, run, seen, shoot, tab, visit, wait_done
+from tests.walk import download, field, put, recipe_of, run, seen, shoot, tab, visit, wait_done
 
 expect = pytest.importorskip("playwright.sync_api").expect
 HERE = [(CHECKPOINTS / name / "unet" / "config.json").is_file() for name in BUILT_IN_FOLDERS]
@@ -26,21 +26,11 @@ def inner(page, name: str) -> None:
     seen(page, '[role="tab"]').filter(has_text=name).first.click()
 
 
-def put(page, elem_id: str, value: str) -> None:
-    """Type into a control, and leave it."""
-    field(page, elem_id).fill(value)
-    field(page, elem_id).blur()
-
-
 def inner_steps(page, technique: str, more: dict | None = None) -> None:
     """Few steps, for a test: they stand under More settings."""
     seen(page, "button").filter(has_text="More settings").first.click()
     for name, value in ({"steps": "2"} | (more or {})).items():
         put(page, f"{technique}-{name}", value)
-
-
-def recipe_of(page):
-    return images.recipe_in(images.opened(download(page, "PNG with recipe")))
 
 
 def canvas(page, selector: str) -> np.ndarray:

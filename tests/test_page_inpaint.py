@@ -12,8 +12,8 @@ from diffusion_core import images
 from diffusion_core.edit_examples import MASKS
 from tests import page as the
 from tests import strokes
-from tests.strokes import BROKEN, SLOW, canvas, file_of, made, photo, pixels, put, quick, says, stroke, toast
-from tests.walk import PATIENCE, download, field, run, seen, shoot, tab, visit, wait_done
+from tests.strokes import BROKEN, SLOW, canvas, file_of, photo, pixels, quick, says, stroke, toast
+from tests.walk import PATIENCE, download, field, put, recipe_of, run, seen, shoot, tab, visit, wait_done
 
 expect = pytest.importorskip("playwright.sync_api").expect
 pytestmark = pytest.mark.browser
@@ -40,7 +40,7 @@ def test_a_mask_is_painted_and_only_there_it_is_new(page):
     run(page)
     wait_done(page, PATIENCE)
     shoot(page, "inpaint-painted")
-    recipe = made(page)
+    recipe = recipe_of(page)
     mask = pixels(recipe["mask"])
     assert mask.shape == (256, 256) and set(np.unique(mask)) == {0, 255}
     assert mask[128:, 128:].any() and not mask[:110].any() and not mask[:, :110].any()
@@ -53,17 +53,17 @@ def test_a_mask_is_painted_and_only_there_it_is_new(page):
 
     run(page)  # the strokes are still there
     wait_done(page, PATIENCE)
-    assert made(page)["mask"] == recipe["mask"]
+    assert recipe_of(page)["mask"] == recipe["mask"]
     other = visit(page.context, field(page, "text-inpaint-link").input_value())
     other.locator("#text-inpaint-paint canvas").first.wait_for()
     other.wait_for_timeout(4000)
     run(other)
     wait_done(other, PATIENCE)
-    assert made(other)["mask"] == recipe["mask"]
+    assert recipe_of(other)["mask"] == recipe["mask"]
     stroke(other, "text-inpaint-paint", (-100, -100), (-60, -100))  # more paint, on the restored mask
     run(other)
     wait_done(other, PATIENCE)
-    more = pixels(made(other)["mask"])
+    more = pixels(recipe_of(other)["mask"])
     assert more[:110, :110].any() and (more[128:, 128:] > 0)[mask[128:, 128:] > 0].mean() > 0.9
 
 
@@ -99,7 +99,7 @@ def test_masks_are_uploaded_and_bad_ones_get_a_sentence(page):
     strip = page.locator("#text-inpaint-strip")
     assert strip.locator("button").count() == 3
     expect(strip).to_contain_text("RePaint")
-    recipe = made(page)
+    recipe = recipe_of(page)
     assert recipe["way"] == "all three"
     assert (np.abs(pixels(recipe["mask"]).astype(int) - np.asarray(mask)) > 0).mean() < 0.01
     assert Image.open(io.BytesIO(download(page, "GIF"))).n_frames > 3
@@ -121,7 +121,7 @@ def test_another_picture_begins_without_a_mask_and_takes_one_of_its_size(page):
     page.wait_for_timeout(3000)
     run(page)
     wait_done(page, PATIENCE)
-    kept = pixels(made(page)["mask"])
+    kept = pixels(recipe_of(page)["mask"])
     assert kept[:, :126].all() and not kept[:, 130:].any()
 
 
@@ -141,7 +141,7 @@ def test_stop_keeps_the_paint_and_the_settings(page):
     put(page, "text-inpaint-jump", "2")
     run(page)
     wait_done(page, PATIENCE)
-    mask = pixels(made(page)["mask"])
+    mask = pixels(recipe_of(page)["mask"])
     assert mask[160:200, 200:230].any()  # the stroke
     assert mask[40:70, 40:60].any()  # and the moon that was marked before
 

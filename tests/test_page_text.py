@@ -7,7 +7,7 @@ from PIL import Image
 
 from diffusion_core import images, text_techniques
 from diffusion_core.catalogue import BUILT_IN_FOLDERS, CHECKPOINTS
-from tests.walk import download, field, run, seen, shoot, tab, visit, wait_done
+from tests.walk import download, field, put, recipe_of, run, seen, shoot, tab, visit, wait_done
 
 expect = pytest.importorskip("playwright.sync_api").expect
 HERE = [(CHECKPOINTS / name / "unet" / "config.json").is_file() for name in BUILT_IN_FOLDERS]
@@ -23,16 +23,6 @@ text_techniques.install()  # so that recipes of theirs can be read here
 def example(page, label: str) -> None:
     page.get_by_role("button", name=label, exact=True).click()
     wait_done(page, PATIENCE)
-
-
-def recipe_of(page):
-    return images.recipe_in(images.opened(download(page, "PNG with recipe")))
-
-
-def put(page, elem_id: str, value: str) -> None:
-    """Type into a control, and leave it."""
-    field(page, elem_id).fill(value)
-    field(page, elem_id).blur()
 
 
 def photo() -> dict:

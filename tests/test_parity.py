@@ -2,21 +2,14 @@
 
 import pytest
 import torch
+from text_house import both_ways
 
 from benchmarks import parity
-from diffusion_core.recipes import SCHEMAS
-from diffusion_core.techniques import TECHNIQUES
 
 
 @pytest.fixture(scope="module")
 def both(tiny_if):
-    tables = [(table, dict(table)) for table in (SCHEMAS, TECHNIQUES)]
-    cascade = parity.Both(tiny_if.stage_1.parent)
-    yield cascade
-    cascade.close()
-    for table, before in tables:  # the text techniques were added for these tests only
-        table.clear()
-        table.update(before)
+    yield from both_ways(tiny_if.stage_1.parent)
 
 
 @pytest.mark.parametrize("case", parity.CASES, ids=lambda case: f"{case.pipeline}: {case.name}")

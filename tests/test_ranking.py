@@ -5,8 +5,9 @@ import torch
 from fakes import CASCADE, FakeStudio, played, with_examples
 from text_house import CARDS, PHOTO, eps_of
 from text_house import answer as house_answer
+from text_house import sheets_installed as _installed  # noqa: F401  the fixture
 
-from diffusion_core import images, ranking, recipes, sheets, techniques
+from diffusion_core import images, ranking, sheets
 from diffusion_core.estimates import Answer, Ask
 from diffusion_core.fields import RecipeError
 from diffusion_core.filters import frequencies
@@ -16,20 +17,10 @@ from diffusion_core.recipes import Recipe
 from diffusion_core.sampling import Rng
 from diffusion_core.views import view
 
+pytestmark = pytest.mark.usefixtures("_installed")
 CARD = CARDS["tiny/I"]
 TS = [300, 700]
 TINY = {"steps": "4", "steps_2": "3"}
-
-
-@pytest.fixture(autouse=True)
-def _installed():
-    """The sheets are in the house for one test, and leave it as it was."""
-    before = [(table, dict(table)) for table in (recipes.SCHEMAS, techniques.TECHNIQUES)]
-    sheets.install()
-    yield
-    for table, was in before:
-        table.clear()
-        table.update(was)
 
 
 @pytest.fixture

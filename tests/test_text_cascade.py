@@ -3,12 +3,12 @@
 import pytest
 import torch
 from fakes import drawing
+from text_house import both_ways
 from text_settings import BOTH_STAGES, settings
 
 from benchmarks import parity
 from diffusion_core import images
-from diffusion_core.recipes import SCHEMAS, Recipe
-from diffusion_core.techniques import TECHNIQUES
+from diffusion_core.recipes import Recipe
 from diffusion_core.text_recipes import TEXT_SCHEMAS
 
 PHOTO = images.to_uri(drawing(64))
@@ -16,13 +16,7 @@ PHOTO = images.to_uri(drawing(64))
 
 @pytest.fixture(scope="module")
 def cascade(tiny_if):
-    tables = [(table, dict(table)) for table in (SCHEMAS, TECHNIQUES)]
-    cascade = parity.Both(tiny_if.stage_1.parent)
-    yield cascade
-    cascade.close()
-    for table, before in tables:  # the text techniques were added for these tests only
-        table.clear()
-        table.update(before)
+    yield from both_ways(tiny_if.stage_1.parent)
 
 
 def pictures(cascade, name: str, stage: str, **more) -> torch.Tensor:

@@ -7,10 +7,10 @@ import re
 import pytest
 import torch
 from fakes import CASCADE, FakeStudio, with_examples
+from text_house import sheets_installed as _installed  # noqa: F401  the fixture
 
 pytest.importorskip("gradio")
 
-from diffusion_core import recipes, sheets, techniques
 from diffusion_core.estimates import Card
 from diffusion_core.ranking import Scored
 from diffusion_core.recipes import Recipe
@@ -18,18 +18,8 @@ from diffusion_core.views import VIEWS
 from tabs import sheets as sheet_page
 from tabs import viewers
 
+pytestmark = pytest.mark.usefixtures("_installed")
 NASTY = '<script>alert("x")</script> & "co"'
-
-
-@pytest.fixture(autouse=True)
-def _installed():
-    """The sheets are in the house for one test, and leave it as it was."""
-    before = [(table, dict(table)) for table in (recipes.SCHEMAS, techniques.TECHNIQUES)]
-    sheets.install()
-    yield
-    for table, was in before:
-        table.clear()
-        table.update(was)
 
 
 @pytest.fixture

@@ -3,12 +3,15 @@
 So every expectation of a technique can be computed beside it, without weights.
 """
 
+import contextlib
+from collections.abc import Iterator
+
 import pytest
 import torch
 from fakes import drawing, played
 from PIL import Image
 
-from diffusion_core import text_techniques
+from diffusion_core import sheets, text_techniques
 from diffusion_core.estimates import Answer, Ask, Card
 from diffusion_core.recipes import SCHEMAS, Recipe
 from diffusion_core.techniques import TECHNIQUES, plan
@@ -40,12 +43,40 @@ class House:
         return self.pictures[value.removeprefix("example:")]
 
 
+@contextlib.contextmanager
+def tables_as_they_were() -> Iterator[None]:
+    """Techniques that are added meanwhile leave the house again."""
+    tables = [(table, dict(table)) for table in (SCHEMAS, TECHNIQUES)]
+    yield
+    for table, before in tables:
+        table.clear()
+        table.update(before)
+
+
 @pytest.fixture
-def text_techniques_installed(monkeypatch):
+def text_techniques_installed():
     """The text techniques are in the house for one test, and leave it as it was."""
-    for name, schema in TEXT_SCHEMAS.items():
-        monkeypatch.setitem(SCHEMAS, name, schema)
-        monkeypatch.setitem(TECHNIQUES, name, text_techniques.TEXT_TECHNIQUES[name])
+    with tables_as_they_were():
+        text_techniques.install()
+        yield
+
+
+@pytest.fixture
+def sheets_installed():
+    """The sheets are in the house for one test, and leave it as it was."""
+    with tables_as_they_were():
+        sheets.install()
+        yield
+
+
+def both_ways(model):
+    """For a fixture: benchmarks.parity.Both of a model, with the text techniques, which leave again."""
+    from benchmarks import parity  # here, since it imports diffusers
+
+    with tables_as_they_were():
+        both = parity.Both(model)
+        yield both
+        both.close()
 
 
 def recipe(technique: str, **values) -> Recipe:

@@ -13,6 +13,7 @@ import os
 import pytest
 from PIL import Image
 
+from diffusion_core import images
 from tests import page as the
 
 PATIENCE = float(os.environ.get("PATIENCE", 60))  # seconds for what comes at once, on a busy machine
@@ -82,6 +83,12 @@ def field(page, elem_id: str):
     return page.locator(f'#{elem_id} :is(textarea, input[type="number"], input[type="text"])').first
 
 
+def put(page, elem_id: str, value: str) -> None:
+    """Type into a control, and leave it."""
+    field(page, elem_id).fill(value)
+    field(page, elem_id).blur()
+
+
 def run(page) -> None:
     """Press Run; what the status line says until then is marked as old."""
     page.evaluate(
@@ -113,6 +120,11 @@ def download(page, name: str) -> bytes:
     with page.expect_download() as waiting:
         seen(page, f'a:has-text("{name}"), button:has-text("{name}")').first.click()
     return open(waiting.value.path(), "rb").read()
+
+
+def recipe_of(page):
+    """The recipe of the last run, out of the downloaded PNG."""
+    return images.recipe_in(images.opened(download(page, "PNG with recipe")))
 
 
 def shoot(page, name: str) -> None:
