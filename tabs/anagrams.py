@@ -8,6 +8,7 @@ from diffusion_core.fields import Text
 from diffusion_core.studio import Studio
 from diffusion_core.views import VIEWS
 from tabs import sheets, text_page, viewers
+from tabs.widgets import AT_ONCE
 
 TITLE = "Anagrams"
 TEXT = (
@@ -97,9 +98,8 @@ def _views(field: Text) -> gr.Textbox:
         choices, value=chosen, multiselect=True, label=field.label, info=info, elem_classes="views"
     )
     text = gr.Textbox(field.default, visible="hidden", label=field.label)
-    quiet = {"show_progress": "hidden", "queue": False, "api_visibility": "private"}
-    picker.input(None, picker, text, js="(names) => names.join(', ')", **quiet)
-    text.change(None, text, picker, js="(text) => [text.split(',').map((name) => name.trim())]", **quiet)
+    picker.input(None, picker, text, js="(names) => names.join(', ')", **AT_ONCE)
+    text.change(None, text, picker, js="(text) => [text.split(',').map((name) => name.trim())]", **AT_ONCE)
     return text
 
 

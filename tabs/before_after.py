@@ -14,9 +14,10 @@ from PIL import Image
 
 from diffusion_core.studio import Result
 from tabs import figures
-from tabs.pictures import CLICKED, QUIET
+from tabs.pictures import CLICKED
 from tabs.text_page import TextBench
 from tabs.text_results import Heads, captioned_sheet, pictures_of
+from tabs.widgets import AT_ONCE
 from tabs.workbench import Bench
 
 SHARP = 512  # pixels of each side of the slider: small pictures get whole pixels, no blur
@@ -91,7 +92,7 @@ class BeforeAfter:
 
     def wire(self) -> None:
         """Let clicks choose; after the bench is wired."""
-        self.strip.select(self._clicked, self.bench.run_id, [self.strip, self.slider], queue=False, **QUIET)
+        self.strip.select(self._clicked, self.bench.run_id, [self.strip, self.slider], **AT_ONCE)
 
     def _first(self, result: Result) -> int:
         """Which picture is shown first: the middle of the last row, with a prompt if there is one without."""

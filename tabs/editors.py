@@ -19,9 +19,10 @@ from diffusion_core.fields import Field, RecipeError
 from diffusion_core.recipes import field_of
 from diffusion_core.studio import Studio
 from tabs import widgets
-from tabs.pictures import QUIET, Chooser, kept, uploaded
+from tabs.pictures import Chooser, kept, uploaded
 from tabs.text_page import Own
 from tabs.web_address import SIDE, web_address
+from tabs.widgets import AT_ONCE, QUIET
 
 CANVAS = 320  # pixels of an editor: large enough to paint, small enough for a phone
 HERE = "here"  # what a choice holds while what is in the editor is meant
@@ -196,7 +197,7 @@ class MaskEditor:
                 )
             )
             gr.Markdown(NO_CANVAS.format("a mask"), elem_classes="hint")
-        touch.select(lambda: (HERE, []), None, [self.value, shown], queue=False, **QUIET)
+        touch.select(lambda: (HERE, []), None, [self.value, shown], **AT_ONCE)
         follow = {"fn": self._follow, "inputs": [shown, self.picture, self.value]}
         follow |= {"outputs": [shown, self.editor], "trigger_mode": "always_last", "concurrency_limit": 1}
         touch.submit(lambda: [], None, shown, **QUIET).then(**follow, **QUIET)

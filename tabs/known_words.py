@@ -8,6 +8,7 @@ import gradio as gr
 from diffusion_core.catalogue import BUILT_IN
 from diffusion_core.studio import Studio
 from emoji_model.words import Words
+from tabs.widgets import AT_ONCE
 
 NOTE = (
     "A small model of our own, trained on Google's Noto emoji: it draws the things below, on grounds (*on a "
@@ -15,7 +16,6 @@ NOTE = (
     "of, a lithograph of, a mosaic of, a photo of*). Other words it has never met, and two things at once it "
     "does not manage yet. Its second stage, 64 to 256 pixels, sharpens edges and leaves a little grain."
 )
-QUIET = {"show_progress": "hidden", "api_visibility": "private", "queue": False}
 
 
 def build(studio: Studio) -> None:
@@ -29,7 +29,7 @@ def build(studio: Studio) -> None:
             label=f"Search {len(words.things)} things", placeholder="dog, fruit, music", max_length=60
         )
         found = gr.HTML(listed(words, ""))
-        search.input(lambda text: listed(words, text), search, found, trigger_mode="always_last", **QUIET)
+        search.input(lambda text: listed(words, text), search, found, trigger_mode="always_last", **AT_ONCE)
 
 
 def known(studio: Studio) -> Words | None:

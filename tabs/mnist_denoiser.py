@@ -13,7 +13,8 @@ from diffusion_core.techniques import SIGMAS
 from mnist_models import examples, zoo
 from mnist_models.objectives import DENOISER_SIGMA
 from tabs import figures, widgets
-from tabs.pictures import QUIET, Chooser, kept
+from tabs.pictures import Chooser, kept
+from tabs.widgets import QUIET
 from tabs.workbench import Bench
 
 TITLE = "MNIST denoiser"

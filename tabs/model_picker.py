@@ -8,8 +8,8 @@ import gradio as gr
 from diffusion_core.models import Offer
 from diffusion_core.studio import Studio
 from diffusion_core.text_fields import MODEL
+from tabs.widgets import AT_ONCE
 
-QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 LOGIN = "needs a Hugging Face token"  # what the word on a model says that fits, but cannot be fetched
 
 CSS = """
@@ -33,7 +33,7 @@ def model_control(studio: Studio) -> gr.Dropdown:
             )
         with gr.Column(scale=5, min_width=320):
             line = gr.HTML(model_line(studio, default), elem_classes="model-line")
-    value.change(partial(model_line, studio), value, line, queue=False, **QUIET)
+    value.change(partial(model_line, studio), value, line, **AT_ONCE)
     return value
 
 

@@ -12,8 +12,9 @@ from diffusion_core.fields import Field, RecipeError
 from diffusion_core.recipes import field_of
 from diffusion_core.studio import Studio
 from tabs import widgets
-from tabs.pictures import QUIET, Chooser, kept
+from tabs.pictures import Chooser, kept
 from tabs.text_page import Own
+from tabs.widgets import QUIET
 
 SIDE = 256  # pixels of what is kept: stage II needs no more
 DRAWING = "drawing"  # what the choice holds while the sketch is meant

@@ -12,8 +12,8 @@ from diffusion_core import images
 from diffusion_core.fields import Picture, RecipeError
 from diffusion_core.studio import Studio
 from tabs import figures, widgets
+from tabs.widgets import QUIET
 
-QUIET = {"show_progress": "hidden", "api_visibility": "private"}  # queued: State.change and toasts need it
 THUMBNAIL = 128  # pixels
 CLICKED = """element.addEventListener("click", (event) => {
   const button = event.target.closest("button");

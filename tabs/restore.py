@@ -11,6 +11,7 @@ from diffusion_core import images
 from diffusion_core.fields import RecipeError
 from diffusion_core.recipes import Recipe
 from tabs import visit, widgets
+from tabs.widgets import QUIET
 
 # The recipe of a link stands behind ? or, if it is long, behind #. -> [id of the visit, link, is it new]
 ARRIVED = """() => {
@@ -106,15 +107,14 @@ def wire(demo: gr.Blocks, tabs: gr.Tabs, tab_of: dict[str, str], open_png: gr.Up
             if entry := mine.latest(bench.technique):
                 yield from bench.shown_again(entry, mine, owner, request)
 
-    quiet = {"show_progress": "hidden", "api_visibility": "private"}  # in the queue: toasts need it
     costs = [bench.cost for bench in benches.values()]  # by now networks may be warm, and the seconds known
-    demo.load(lambda: [bench.cost_text() for bench in benches.values()], None, costs, **quiet)
-    open_png.upload(from_png, open_png, settings, **quiet)
+    demo.load(lambda: [bench.cost_text() for bench in benches.values()], None, costs, **QUIET)
+    open_png.upload(from_png, open_png, settings, **QUIET)
     if not page.key:
         return
     link, seen, under_way = (gr.Textbox(visible=False) for _ in range(3))
-    demo.load(lambda *told: told, [page.key, link, seen], [page.key, link, seen], js=ARRIVED, **quiet).then(
-        arrived, [page.key, link, seen], everything, **quiet
+    demo.load(lambda *told: told, [page.key, link, seen], [page.key, link, seen], js=ARRIVED, **QUIET).then(
+        arrived, [page.key, link, seen], everything, **QUIET
     )
-    page.gallery.select(clicked, page.key, everything, **quiet)
-    page.again.click(taken_up, [page.key, under_way], everything, js=UNDER_WAY, trigger_mode="once", **quiet)
+    page.gallery.select(clicked, page.key, everything, **QUIET)
+    page.again.click(taken_up, [page.key, under_way], everything, js=UNDER_WAY, trigger_mode="once", **QUIET)

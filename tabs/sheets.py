@@ -16,7 +16,8 @@ from diffusion_core.studio import Result, Studio
 from tabs import figures, text_page, widgets
 from tabs.keepsakes import Shelf
 from tabs.pictures import CLICKED
-from tabs.text_page import QUIET, TextBench
+from tabs.text_page import TextBench
+from tabs.widgets import QUIET
 
 SCORE_TEXT = (
     "**The score.** A model that can draw can also judge. Noise the finished picture once more, and ask the "

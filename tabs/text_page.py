@@ -52,9 +52,8 @@ from diffusion_core.fields import Field, Picture, Seed, Text
 from diffusion_core.recipes import SCHEMAS, Recipe
 from diffusion_core.studio import Frame, Kept, Result, Studio
 from tabs import known_words, model_picker, widgets
+from tabs.widgets import QUIET
 from tabs.workbench import Bench
-
-QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 
 CSS = (
     model_picker.CSS

@@ -106,9 +106,8 @@ def _curves_page(root: Path) -> None:
         drawn,
         choices,
         [left, right, said],
-        show_progress="hidden",
         trigger_mode="always_last",
-        api_visibility="private",
+        **widgets.QUIET,
     )
 
 
@@ -191,9 +190,8 @@ def _both_page(studio: Studio, root: Path) -> None:
             line = widgets.status_of(running[-1]) if running else widgets.done(events[-1])
             yield [line, gr.update(interactive=not ended), side_by_side(events, recipe, root)]
 
-    quiet = {"show_progress": "hidden", "api_visibility": "private"}
-    run_button.click(run, inputs, [status, stop_button, pictures], trigger_mode="once", **quiet)
-    stop_button.click(stops.press, None, status, queue=False, **quiet)
+    run_button.click(run, inputs, [status, stop_button, pictures], trigger_mode="once", **widgets.QUIET)
+    stop_button.click(stops.press, None, status, **widgets.AT_ONCE)
     widgets.on_change(inputs, cost_of, inputs, cost)
 
 

@@ -122,18 +122,10 @@ def page(workshop: Workshop) -> None:
         run,
         inputs,
         [status, plot, drawings, stop_button, cost],
-        show_progress="hidden",
         trigger_mode="once",
-        api_visibility="private",
+        **widgets.QUIET,
     )
-    stop_button.click(
-        stops.press,
-        None,
-        status,
-        show_progress="hidden",
-        queue=False,
-        api_visibility="private",
-    )
+    stop_button.click(stops.press, None, status, **widgets.AT_ONCE)
     widgets.on_change(inputs, cost_of, inputs, cost)
 
 

@@ -8,7 +8,7 @@ import gradio as gr
 
 from diffusion_core import images
 from diffusion_core.fields import RecipeError
-from tabs.pictures import QUIET
+from tabs.widgets import QUIET
 
 SIDE = 256  # pixels of a picture that is kept: stage II needs no more
 LONGEST = 3_000_000  # characters of what a browser may hand over

@@ -37,6 +37,11 @@ NOT_KEPT = (
 )
 GONE = "This picture is no longer kept here: later ones took its room. A PNG of it brings its settings back."
 OUR_FAULT = "Something went wrong here, and the fault is ours; the server's log says what. The settings stay."
+QUIET = {"show_progress": "hidden", "show_progress_on": [], "api_visibility": "private"}
+"""For every event of the page. It shows no progress of Gradio's, and on nothing: else Gradio's script tells
+every output of every event so far of each word of a run, and looks each up among all parts of the page."""
+AT_ONCE = QUIET | {"queue": False}
+"""The same for what neither waits in line nor raises a toast."""
 PREVIEW_SECONDS = 0.25  # between two live previews
 MANY = 50  # runs at a time, from which on previews come half as often
 LATEX = [{"left": "$$", "right": "$$", "display": True}, {"left": "$", "right": "$", "display": False}]
@@ -299,8 +304,6 @@ def on_change(components: Sequence, fn: Callable, inputs: Sequence, outputs) -> 
         fn,
         inputs,
         outputs,
-        show_progress="hidden",
         trigger_mode="always_last",
-        queue=False,
-        api_visibility="private",
+        **AT_ONCE,
     )

@@ -120,26 +120,15 @@ class Bench:
         outputs += [component for _, component in self.after]
         outputs += [self.page.gallery] if self.page.gallery else []
         self.ends = inputs, outputs  # for a tab that starts a run by other means than Run
-        self.run_button.click(
-            self._run, inputs, outputs, show_progress="hidden", trigger_mode="once", api_visibility="private"
-        )
-        self.stop_button.click(
-            self._stop,
-            key,
-            self.status,
-            show_progress="hidden",
-            queue=False,
-            api_visibility="private",
-        )
+        self.run_button.click(self._run, inputs, outputs, trigger_mode="once", **widgets.QUIET)
+        self.stop_button.click(self._stop, key, self.status, **widgets.AT_ONCE)
         if hasattr(self, "scrubber"):
             self.scrubber.input(
                 self._scrub,
                 [self.scrubber, self.run_id],
                 [self.x_t, self.x0, self.status],
-                show_progress="hidden",
                 trigger_mode="always_last",
-                queue=False,
-                api_visibility="private",
+                **widgets.AT_ONCE,
             )
         if self.priced is None:
             self.priced = [name for name in self.controls if name not in self.read]
