@@ -111,9 +111,11 @@ def test_forward_noise_follows_the_slider_and_keeps_its_picture(page, server):
     photo = Image.effect_noise((30, 20), 90).resize((300, 200), Image.Resampling.BICUBIC).convert("RGB")
     buffer = io.BytesIO()
     photo.save(buffer, "JPEG", quality=95)
+    noised = shown.get_attribute("src")
     page.locator('.upload input[type="file"]').first.set_input_files(
         {"name": "mine.jpg", "mimeType": "image/jpeg", "buffer": buffer.getvalue()}
     )
+    expect(shown).not_to_have_attribute("src", noised)  # it has arrived
     field(page, "forward-noise-strip").fill("0, 100")
     run(page)
     wait_done(page)
