@@ -9,6 +9,7 @@ from torch import Tensor
 
 from diffusion_core import images
 from diffusion_core.captions import captioned
+from diffusion_core.examples import EXAMPLES
 from diffusion_core.fields import Number
 from diffusion_core.measures import decibels, psnr, ssim
 from diffusion_core.recipes import Recipe
@@ -16,6 +17,8 @@ from diffusion_core.studio import Result, Studio
 from diffusion_core.text_denoise import ROWS
 from tabs import figures, text_page
 from tabs.picture_source import Source
+from tabs.pictures import square
+from tabs.sketchpad import sketchpad
 from tabs.text_results import pictures_of, seeds, table_here
 
 TITLE = "Denoise"
@@ -61,7 +64,8 @@ STEP_EXAMPLES = (
 def build(studio: Studio) -> None:
     """The tab's page; call it inside its gr.Tab."""
     model = text_page.head(studio, TITLE, TEXT, EQUATION)
-    source = Source(studio, "text-denoise", "denoise-sketch", columns=6)
+    pad = partial(sketchpad, "denoise-sketch", "Your sketch")
+    source = Source(studio, "text-denoise", list(EXAMPLES), square, pad, columns=6)
     with gr.Tabs(overflow_behavior="wrap") as tabs:
         with gr.Tab("Three ways", id="text-denoise"):
             gr.Markdown(MEASURES, elem_classes="lead")

@@ -9,6 +9,7 @@ count; its picture is square, as techniques see it, so a pixel painted is a pixe
 """
 
 from collections.abc import Sequence
+from functools import partial
 
 import gradio as gr
 import numpy as np
@@ -19,28 +20,19 @@ from diffusion_core.fields import Field, RecipeError
 from diffusion_core.recipes import field_of
 from diffusion_core.studio import Studio
 from tabs import widgets
-from tabs.pictures import Chooser, kept, uploaded
+from tabs.pictures import SIDE, Chooser, kept, square, uploaded
+from tabs.sketchpad import CANVAS, EDITOR, HERE, NO_CANVAS, NOTHING_DRAWN, Pad, drawn, sketchpad
 from tabs.text_page import Own
-from tabs.web_address import SIDE, web_address
+from tabs.web_address import web_address
 from tabs.widgets import AT_ONCE, QUIET
 
-CANVAS = 320  # pixels of an editor: large enough to paint, small enough for a phone
-HERE = "here"  # what a choice holds while what is in the editor is meant
 PAINT = "#ff00aa"  # over what shall be new: no picture is of this pink
-COLOURS = ["#1c1917", "#ffffff", "#d62828", "#f59e0b", "#2a9d3a", "#1d6fd6", "#8b5a2b", "#f7c9a9"]
-NOTHING_DRAWN = "Nothing is drawn yet. Sketch something, or choose a picture."
 NOTHING_PAINTED = "Mask: nothing is painted yet. Paint over what shall be new, or upload a mask."
-NO_CANVAS = "No canvas here? Then this browser has no WebGL: upload {} instead."
 
 CSS = """
 .hint p { margin: 0; font-size: .95rem; color: var(--body-text-color-subdued); }
 .address { align-items: end; }
 """
-
-
-def prepared(picture: Image.Image) -> Image.Image:
-    """What is kept of an upload: its middle square."""
-    return images.squared(picture, SIDE)
 
 
 def own_here(chooser: Chooser, elem_id: str, cleared: Sequence[gr.components.Component] = ()) -> None:
@@ -63,26 +55,26 @@ class PictureTabs:
         field, self.studio = field_of(technique, "picture"), studio
         with gr.Tabs(overflow_behavior="wrap") as self.ways:
             with gr.Tab("Examples", id="examples") as examples:
-                chooser = Chooser(studio, field, names, prepared, upload_label="Your own picture")
+                chooser = Chooser(studio, field, names, square, upload_label="Your own picture")
             with gr.Tab("Your own", id="own") as own:
                 own_here(chooser, f"{technique}-address")
             with gr.Tab("Sketch", id="sketch") as sketch:
-                self.sketch = _sketchpad(f"{technique}-sketch")
+                self.pad = sketchpad(f"{technique}-sketch", "Your sketch")
                 with gr.Row():
                     onto = gr.Button("Draw on the example", size="sm", min_width=100)
                     blank = gr.Button("Blank page", size="sm", min_width=100)
-                gr.Markdown(NO_CANVAS.format("a picture"), elem_classes="hint")
         self.value, example, mine = chooser.value, kept(field.default), kept("")
         self.value.change(_settled, self.value, [example, mine, self.ways], **QUIET)
         sketch.select(None, None, self.value, js=f"() => '{HERE}'", **QUIET)
         examples.select(None, example, self.value, js="(chosen) => chosen", **QUIET)
         own.select(None, mine, self.value, js="(chosen) => chosen", **QUIET)
-        onto.click(self._page_of, [mine, example], self.sketch, **QUIET)
-        blank.click(lambda: None, None, self.sketch, **QUIET)
+        onto.click(self._page_of, [mine, example], self.pad.editor, **QUIET)
+        blank.click(lambda: None, None, self.pad.editor, **QUIET)
 
     def own(self, _field: Field) -> Own:
         """For the argument `own` of text_page.page."""
-        return Own(self.value, read=drawn, also=[self.sketch])
+        read = partial(drawn, prepared=square, nothing=NOTHING_DRAWN)
+        return Own(self.value, read=read, also=[self.pad])
 
     def _page_of(self, mine: str, example: str):
         try:
@@ -90,16 +82,6 @@ class PictureTabs:
         except widgets.FRIENDLY as error:
             gr.Warning(str(error))
             return gr.skip()
-
-
-def drawn(value: str, drawing: dict | None) -> str:
-    """The recipe's picture: what was chosen, or the sketch. RecipeError if nothing is drawn."""
-    if value != HERE:
-        return value
-    picture = (drawing or {}).get("composite")
-    if picture is None or np.ptp(np.asarray(picture := images.as_rgb(picture))) == 0:
-        raise RecipeError(NOTHING_DRAWN)
-    return images.to_uri(prepared(picture))
 
 
 def _settled(value: str):
@@ -124,26 +106,6 @@ def _sent(page: dict) -> dict:
         widgets.file_of(images.to_png(each), "page.png") for each in (page["background"], *page["layers"])
     )
     return {"background": background, "layers": layers, "composite": background}
-
-
-EDITOR = {
-    "type": "pil",
-    "sources": (),
-    "transforms": (),
-    "layers": False,
-    "canvas_size": (CANVAS, CANVAS),
-    "fixed_canvas": True,
-    "format": "png",
-    "height": CANVAS + 110,  # with less, the tools are cut off
-    "buttons": [],
-    "elem_classes": "autobrush",
-}
-
-
-def _sketchpad(elem_id: str) -> gr.ImageEditor:
-    brush = gr.Brush(default_size=16, colors=COLOURS, default_color=COLOURS[0])
-    options = EDITOR | {"image_mode": "RGB", "brush": brush}
-    return widgets.safe(gr.ImageEditor(label="Your sketch", elem_id=elem_id, **options))
 
 
 # --- a mask -------------------------------------------------------------------------------------------------
@@ -174,15 +136,9 @@ class MaskEditor:
         elem_id, colour = f"{technique}-paint", (PAINT, 0.5)
         with gr.Accordion("Your own picture", open=False):
             own_here(chooser, f"{technique}-address", self.cleared)
-        self.editor = widgets.safe(
-            gr.ImageMask(
-                _page(studio.picture(chooser.default)),
-                label="Mask",
-                elem_id=elem_id,
-                brush=gr.Brush(default_size=24, colors=[colour], default_color=colour, color_mode="fixed"),
-                **EDITOR,
-            )
-        )
+        brush = gr.Brush(default_size=24, colors=[colour], default_color=colour, color_mode="fixed")
+        onto = _page(studio.picture(chooser.default))
+        self.pad = Pad(gr.ImageMask(onto, label="Mask", elem_id=elem_id, brush=brush, **EDITOR))
         hint = "<p>Paint over what shall be new. The eraser takes paint away, the bin all of it.</p>"
         touch = gr.HTML(hint, elem_classes="hint", js_on_load=TOUCHED % elem_id)
         with gr.Accordion("Upload a mask instead", open=False):
@@ -199,7 +155,7 @@ class MaskEditor:
             gr.Markdown(NO_CANVAS.format("a mask"), elem_classes="hint")
         touch.select(lambda: (HERE, []), None, [self.value, shown], **AT_ONCE)
         follow = {"fn": self._follow, "inputs": [shown, self.picture, self.value]}
-        follow |= {"outputs": [shown, self.editor], "trigger_mode": "always_last", "concurrency_limit": 1}
+        follow |= {"outputs": [shown, self.pad.editor], "trigger_mode": "always_last", "concurrency_limit": 1}
         touch.submit(lambda: [], None, shown, **QUIET).then(**follow, **QUIET)
         gr.on([self.picture.change, self.value.change], **follow, **QUIET)
         file.input(self._brought, [file, self.picture, brought], [self.value, file], **QUIET)
@@ -208,7 +164,7 @@ class MaskEditor:
 
     def own(self, _field: Field) -> Own:
         """For the argument `own` of text_page.page."""
-        return Own(self.value, read=self.read, also=[self.editor, self.picture])
+        return Own(self.value, read=self.read, also=[self.pad, self.picture])
 
     def read(self, value: str | None, painting: dict | None, picture: str) -> str:
         """The recipe's mask. RecipeError if there is none."""

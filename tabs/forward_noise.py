@@ -10,7 +10,7 @@ from diffusion_core.levels import schedule
 from diffusion_core.recipes import SCHEMAS, Recipe, field_of
 from diffusion_core.studio import Result, Studio
 from tabs import curves, figures, widgets
-from tabs.pictures import Chooser
+from tabs.pictures import Chooser, square
 from tabs.workbench import Bench
 
 TECHNIQUE = "forward-noise"
@@ -25,7 +25,6 @@ EQUATION = (
     r"\epsilon \sim \mathcal{N}(0, I) \end{gathered}"
 )
 DIGITS = ("Digit 3", "Digit 8")
-SIDE = 256  # pixels, of the picture that is noised
 MOVIE_FRAMES = 36
 SCHEDULES = {"if-cosine": "IF cosine", "ddpm-linear": "DDPM linear", "rectified": "rectified flow"}
 
@@ -37,7 +36,7 @@ def build(studio: Studio) -> None:
     first = live.first()
     with gr.Row():
         with gr.Column(scale=2, min_width=300):
-            chooser = Chooser(studio, _field("picture"), [*EXAMPLES, *DIGITS], _prepared)
+            chooser = Chooser(studio, _field("picture"), [*EXAMPLES, *DIGITS], square)
             kind = widgets.control(_field("schedule"), names=SCHEDULES)
             form = widgets.control(_field("form"))
             seed = widgets.control(_field("seed"))
@@ -110,10 +109,6 @@ def sheet(result: Result) -> Image.Image:
 
 def _field(name: str):
     return field_of(TECHNIQUE, name)
-
-
-def _prepared(picture: Image.Image) -> Image.Image:
-    return images.squared(picture, SIDE)
 
 
 def _recipe(values) -> Recipe:

@@ -9,7 +9,7 @@ from diffusion_core.studio import Result, Studio
 from diffusion_core.text_edit import ALL_WAYS, WAYS, mask_of
 from tabs import before_after, editors, text_page, widgets
 from tabs.before_after import BeforeAfter, EditBench, Known
-from tabs.pictures import Chooser
+from tabs.pictures import Chooser, square
 from tabs.text_results import seeds
 
 TITLE = "Inpaint"
@@ -96,7 +96,7 @@ def build(studio: Studio) -> None:
     made: list = []
 
     def picture(field) -> gr.Textbox:
-        chooser = Chooser(studio, field, PHOTOS, editors.prepared, columns=5, upload_label="Your own picture")
+        chooser = Chooser(studio, field, PHOTOS, square, columns=5, upload_label="Your own picture")
         made.append(chooser)
         return chooser.value
 

@@ -1,20 +1,21 @@
 """MNIST denoiser: one step from noisy to clean, by a network that was trained at a single noise level."""
 
+from functools import partial
+
 import gradio as gr
 import torch
 from PIL import Image
 
 from diffusion_core import images
 from diffusion_core.captions import captioned
-from diffusion_core.fields import RecipeError
 from diffusion_core.recipes import SCHEMAS, field_of
 from diffusion_core.studio import Result, Studio
 from diffusion_core.techniques import SIGMAS
 from mnist_models import examples, zoo
 from mnist_models.objectives import DENOISER_SIGMA
 from tabs import figures, widgets
-from tabs.pictures import Chooser, kept
-from tabs.widgets import QUIET
+from tabs.picture_source import Source
+from tabs.sketchpad import sketchpad
 from tabs.workbench import Bench
 
 TITLE = "MNIST denoiser"
@@ -34,7 +35,8 @@ PURE_TEXT = (
     "So blur is what a network answers when it does not know."
 )
 SIGMA_NAMES = [f"σ = {sigma:g}" for sigma in SIGMAS]
-DRAWING = "drawing"  # what the choice holds while one's own drawing is meant
+INK = gr.Brush(default_size=15, colors=["#000000"], color_mode="fixed")  # black on white, as on paper
+NO_DIGIT = "There is no digit in this picture yet. Draw one, or choose an example."
 BIG, SMALL = 8, 3  # screen pixels per pixel, in what is downloaded
 MOVIE_FRAMES = 32
 
@@ -57,27 +59,26 @@ def _denoise_page(studio: Studio, tabs: gr.Tabs) -> None:
     technique = "mnist-denoise"
     with gr.Row():
         with gr.Column(scale=2, min_width=300):
-            with gr.Tabs(overflow_behavior="wrap") as ways:
-                with gr.Tab("Choose a digit", id="choose") as choose:
-                    chooser = Chooser(
-                        studio,
-                        field_of(technique, "picture"),
-                        [f"Digit {k}" for k in range(10)],
-                        images.as_digit,
-                        columns=5,
-                        label=f"Digits, {examples.DRAWN_BY}",
-                        upload_label="or a picture of a digit",
-                    )
-                with gr.Tab("Draw one", id="draw") as draw:
-                    sketch = _sketchpad()
+            source = Source(
+                studio,
+                technique,
+                [f"Digit {k}" for k in range(10)],
+                images.as_digit,
+                partial(sketchpad, f"{technique}-sketch", "Your digit", "a picture of a digit", INK),
+                heads=("Choose a digit", "Draw one"),
+                nothing=NO_DIGIT,
+                columns=5,
+                label=f"Digits, {examples.DRAWN_BY}",
+                upload_label="or a picture of a digit",
+            )
             sigma = widgets.control(field_of(technique, "sigma"))
             seed = widgets.control(field_of(technique, "seed"))
             bench = Bench(
                 studio,
                 technique,
-                {"picture": chooser.value, "sigma": sigma, "seed": seed},
-                read={"picture": _chosen},
-                also={"picture": [sketch]},
+                {"picture": source.value, "sigma": sigma, "seed": seed},
+                read={"picture": source.read},
+                also={"picture": [source.pad]},
                 priced=(),
                 inside=(tabs, technique),
             )
@@ -90,50 +91,6 @@ def _denoise_page(studio: Studio, tabs: gr.Tabs) -> None:
     bench.after += [(_pair, pair), (_rows, rows)]
     bench.sheet, bench.movie = _denoised_sheet, _denoised_movie
     bench.wire()
-    chosen = kept(chooser.default)
-    chooser.value.change(_remembered, [chooser.value, chosen], [chosen, ways], **QUIET)
-    draw.select(None, None, chooser.value, js=f"() => '{DRAWING}'", **QUIET)
-    choose.select(None, chosen, chooser.value, js="(chosen) => chosen", **QUIET)
-
-
-def _sketchpad() -> gr.ImageEditor:
-    """Black on white, as on paper; images.as_digit turns it into what the network knows."""
-    sketch = gr.ImageEditor(
-        label="Your digit",
-        type="pil",
-        image_mode="RGB",
-        sources=(),
-        transforms=(),
-        layers=False,
-        canvas_size=(256, 256),
-        fixed_canvas=True,
-        format="png",
-        height=420,
-        buttons=[],
-        elem_classes="autobrush",
-        elem_id="mnist-denoise-sketch",
-        brush=gr.Brush(default_size=12, colors=["#000000"], color_mode="fixed"),
-    )
-    gr.Markdown(
-        "No canvas here? Then this browser has no WebGL: upload a picture of a digit instead.",
-        elem_classes="hint",
-    )
-    return widgets.safe(sketch)
-
-
-def _chosen(value: str, drawing: dict | None) -> str:
-    """The recipe's picture: what was chosen, or the drawing as a digit. RecipeError if nothing is drawn."""
-    if value != DRAWING:
-        return value
-    picture = (drawing or {}).get("composite")
-    if picture is None:
-        raise RecipeError("There is no digit in this picture yet. Draw one, or choose an example.")
-    return images.to_uri(images.as_digit(picture))
-
-
-def _remembered(value: str, chosen: str):
-    """What to come back to after drawing; and the page that belongs to a choice, however it was made."""
-    return (chosen, gr.skip()) if value == DRAWING else (value, gr.update(selected="choose"))
 
 
 def snapshots() -> tuple[str, str]:

@@ -14,6 +14,7 @@ from diffusion_core.studio import Studio
 from tabs import figures, widgets
 from tabs.widgets import QUIET
 
+SIDE = 256  # pixels of a picture that is kept: stage II needs no more
 THUMBNAIL = 128  # pixels
 CLICKED = """element.addEventListener("click", (event) => {
   const button = event.target.closest("button");
@@ -88,6 +89,11 @@ class Chooser:
             except widgets.FRIENDLY as error:
                 gr.Warning(str(error))
         return self._gallery(value), own
+
+
+def square(picture: Image.Image) -> Image.Image:
+    """What is kept of a picture: its middle square."""
+    return images.squared(picture, SIDE)
 
 
 def kept(value: str | None) -> gr.Textbox:

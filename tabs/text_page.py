@@ -52,7 +52,7 @@ from diffusion_core.fields import Field, Picture, Seed, Text
 from diffusion_core.recipes import SCHEMAS, Recipe
 from diffusion_core.studio import Frame, Kept, Result, Studio
 from tabs import known_words, model_picker, widgets
-from tabs.widgets import QUIET
+from tabs.widgets import AT_ONCE, QUIET
 from tabs.workbench import Bench
 
 CSS = (
@@ -130,12 +130,12 @@ class TextBench(Bench):
         """As Bench does; call it last."""
         self.after.append((lambda result: said(result.notices), self.notes))
         super().wire()
-        set_by = [self.controls[name] for name in self.controls if name != "model"]
+        model = [self.controls["model"]] if "model" in self.controls else []
+        set_by = [each for each in self.controls.values() if each not in model]
         set_by += [self.inside[0]] if self.inside else []
         for button, values in getattr(self, "shortcuts", ()):
-            button.click(partial(self._filled, values), None, set_by, **QUIET).then(
-                self._run, *self.ends, trigger_mode="once", **QUIET
-            )
+            tried = self._example(values)
+            button.click(tried, model + self.key, set_by + self.ends[1], trigger_mode="once", **QUIET)
         fields = {field.name: field for field in SCHEMAS[self.technique]}
         lines = [name for name, component in self.controls.items() if isinstance(component, gr.Textbox)]
         read = ["model", *lines] if "model" in self.controls else lines
@@ -143,7 +143,7 @@ class TextBench(Bench):
         for name in lines:
             self.controls[name].blur(*noticed, **QUIET)
             if getattr(fields[name], "lines", 1) == 1:  # Numbers have one line
-                self.controls[name].submit(self._run, *self.ends, trigger_mode="once", **QUIET)
+                self.runs_on(self.controls[name].submit)
 
     def live(self, *, but: Sequence[str] = ()) -> None:
         """For a technique that asks no network, after wire(): what stands in `after` follows the controls."""
@@ -161,12 +161,26 @@ class TextBench(Bench):
             first = self.studio.at_once(self.opens)
             for show, place in self.after:
                 place.value = show(first)
-        widgets.on_change(changing, follow, self.ends[0], [*places, self.status])
+        changed = self.handed_over(partial(gr.on, [component.change for component in changing]))
+        changed(follow, self.ends[0], [*places, self.status], trigger_mode="always_last", **AT_ONCE)
 
-    def _filled(self, values: dict) -> dict:
-        changes = self.updates(self.opens.changed(**values))
-        changes.pop(self.controls.get("model"), None)
-        return changes
+    def _example(self, values: dict) -> Callable:
+        """What a click on an example does: it sets the controls, and runs at once."""
+
+        def tried(request: gr.Request, *told: str):  # the model, and the visit's key
+            mine, owner = self._visit_of(request, told[len(told) - len(self.key) :])
+            chosen = {"model": told[0]} if "model" in self.controls else {}
+            try:
+                recipe = self.opens.changed(**values | chosen)
+            except widgets.FRIENDLY as error:
+                yield {self.status: widgets.ended_by(error), **self._idle()}
+                return
+            changes = self.updates(recipe)
+            changes.pop(self.controls.get("model"), None)
+            yield changes
+            yield from self._developed(recipe, mine, owner, request)
+
+        return tried
 
     def _noticed(self, names: Sequence[str], *values) -> str:
         """What is to be known of these settings before a run. What is wrong is said by the cost line."""

@@ -8,9 +8,9 @@ import gradio as gr
 
 from diffusion_core import images
 from diffusion_core.fields import RecipeError
+from tabs.pictures import square
 from tabs.widgets import QUIET
 
-SIDE = 256  # pixels of a picture that is kept: stage II needs no more
 LONGEST = 3_000_000  # characters of what a browser may hand over
 PASTE = "Open it in a page of its own, copy it (right click, Copy image) and paste it above with Ctrl+V."
 WRONG = {
@@ -71,4 +71,4 @@ def picture_of(text: str) -> str:
     """What FETCH handed over, as the recipe's picture: a square. RecipeError with a sentence."""
     if not text.startswith("data:image/png;base64,") or len(text) > LONGEST:
         raise RecipeError(WRONG.get(text, WRONG["!read"]))
-    return images.to_uri(images.squared(images.as_rgb(images.from_uri(text)), SIDE))
+    return images.to_uri(square(images.as_rgb(images.from_uri(text))))

@@ -19,6 +19,7 @@ from diffusion_core.strips import film_strip, kept_sheet, movie, sheet
 from diffusion_core.studio import Frame, Kept, Result, Studio
 from tabs import visit, widgets
 from tabs.keepsakes import about, link_to
+from tabs.sketchpad import HERE, Pad
 
 
 class Bench:
@@ -26,7 +27,8 @@ class Bench:
 
     controls   name of a recipe's field -> its component, in the order of the schema
     read       name -> function from the component's value to the recipe's (pictures, mostly)
-    also       name -> further components, whose values read[name] takes after its own; read on Run only
+    also       name -> further components, whose values read[name] takes after its own; read on Run only. A
+               sketchpad.Pad hands over its drawing
     show       name -> function from the recipe's value to the component's
     inside     the tabs within the tab, and the id of the one that this bench stands on: restoring opens it
     priced     the names whose change changes the cost; all that are not in `read`, unless said
@@ -41,7 +43,7 @@ class Bench:
         controls: dict[str, gr.components.Component],
         *,
         read: dict[str, Callable] | None = None,
-        also: dict[str, Sequence[gr.components.Component]] | None = None,
+        also: dict[str, Sequence[gr.components.Component | Pad]] | None = None,
         show: dict[str, Callable] | None = None,
         priced: Sequence[str] | None = None,
         inside: tuple[gr.Tabs, str] | None = None,
@@ -108,11 +110,14 @@ class Bench:
 
     def wire(self) -> None:
         """Connect everything; call it when the tab's page stands."""
-        inputs = [*self.controls.values(), *(c for name in self.controls for c in self.also.get(name, ()))]
+        further = [each for name in self.controls for each in self.also.get(name, ())]
+        self.pads = [each for each in further if isinstance(each, Pad)]
+        inputs = [*self.controls.values()]
+        inputs += [each.handed if isinstance(each, Pad) else each for each in further]
         for name, component in self.controls.items():
             component.elem_id = component.elem_id or f"{self.technique}-{name}"
-        key = [self.page.key] if self.page.key else []
-        inputs += key  # last: what reads the values of controls does not look that far
+        self.key = [self.page.key] if self.page.key else []
+        inputs += self.key  # last: what reads the values of controls does not look that far
         self.run_id = gr.State("")
         parts = ("status", "run_button", "stop_button", "run_id", "x_t", "x0", "scrubber", "result", "strip")
         parts += ("png", "gif", "link", "code")
@@ -120,8 +125,8 @@ class Bench:
         outputs += [component for _, component in self.after]
         outputs += [self.page.gallery] if self.page.gallery else []
         self.ends = inputs, outputs  # for a tab that starts a run by other means than Run
-        self.run_button.click(self._run, inputs, outputs, trigger_mode="once", **widgets.QUIET)
-        self.stop_button.click(self._stop, key, self.status, **widgets.AT_ONCE)
+        self.runs_on(self.run_button.click)
+        self.stop_button.click(self._stop, self.key, self.status, **widgets.AT_ONCE)
         if hasattr(self, "scrubber"):
             self.scrubber.input(
                 self._scrub,
@@ -136,13 +141,23 @@ class Bench:
         if watched:
             widgets.on_change(watched, self._cost_of, watched, self.cost)
 
+    def handed_over(self, trigger: Callable) -> Callable:
+        """A trigger like button.click -> the one that comes after it, when what is drawn is handed over."""
+        for pad in self.pads:
+            trigger = pad.before(trigger)
+        return trigger
+
+    def runs_on(self, trigger: Callable) -> None:
+        """Begin a run whenever this happens: run_button.click, say."""
+        self.handed_over(trigger)(self._run, *self.ends, trigger_mode="once", **widgets.QUIET)
+
     # what happens
 
     def recipe(self, values) -> Recipe:
         """The recipe of the values of controls and `also`. RecipeError with a sentence."""
         more, clean = iter(values[len(self.controls) :]), {}
         for name, value in zip(self.controls, values):
-            further = [next(more) for _ in self.also.get(name, ())]
+            further = [_taken(each, next(more), value) for each in self.also.get(name, ())]
             clean[name] = self.read.get(name, _same)(value, *further)
         return Recipe.of(self.technique, **clean)
 
@@ -164,6 +179,10 @@ class Bench:
         except Exception as error:
             yield {self.status: widgets.ended_by(error), **self._idle()}
             return
+        yield from self._developed(recipe, mine, owner, request)
+
+    def _developed(self, recipe: Recipe, mine: visit.Visit, owner: str, request: gr.Request):
+        """A new run, and what the page shows of it."""
         made = self.page.start(mine, recipe, lambda stop: self.studio.run(recipe, owner, stop))
         yield from self._watched(made, mine, owner, request)
 
@@ -271,6 +290,13 @@ class Bench:
 
 
 def _same(value):
+    return value
+
+
+def _taken(component, value, chosen):
+    """The value of one of `also`: of a Pad its drawing, where that is what was chosen."""
+    if isinstance(component, Pad):
+        return component.drawing(value) if chosen == HERE else None
     return value
 
 

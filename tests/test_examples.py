@@ -73,18 +73,22 @@ def test_captions_leave_the_pictures_as_they_are():
 
 
 def test_a_drawing_becomes_a_digit_and_an_empty_page_a_sentence():
-    from tabs.mnist_denoiser import DRAWING, _chosen
+    from tabs.mnist_denoiser import NO_DIGIT
+    from tabs.sketchpad import HERE, drawn
+
+    def chosen(value, drawing):
+        return drawn(value, drawing, images.as_digit, NO_DIGIT)
 
     page = Image.new("RGB", (256, 256), "white")
     for nothing in (None, {"background": None, "layers": [], "composite": None}, {"composite": page}):
         with pytest.raises(RecipeError, match="no digit in this picture yet"):
-            _chosen(DRAWING, nothing)
+            chosen(HERE, nothing)
     ImageDraw.Draw(page).line([(90, 60), (160, 60), (120, 200)], fill="black", width=24)
-    recipe = Recipe.of("mnist-denoise", picture=_chosen(DRAWING, {"composite": page}))
-    drawn = images.from_uri(recipe["picture"])
-    assert drawn.size == (28, 28) and np.asarray(drawn)[0].max() == 0 and np.asarray(drawn).max() > 200
+    recipe = Recipe.of("mnist-denoise", picture=chosen(HERE, {"composite": page}))
+    made = images.from_uri(recipe["picture"])
+    assert made.size == (28, 28) and np.asarray(made)[0].max() == 0 and np.asarray(made).max() > 200
     assert len(recipe.to_link()) < 1500
-    assert _chosen("example:Digit 3", {"composite": page}) == "example:Digit 3"
+    assert chosen("example:Digit 3", {"composite": page}) == "example:Digit 3"
 
 
 def test_forward_noise_answers_every_control_at_once():
