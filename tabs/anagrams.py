@@ -49,7 +49,6 @@ EXAMPLES = [
         },
     ),
 ]
-FEW, MANY = {"steps": "20"}, {"seed": 0, "count": 6}
 NAMES = {"enlarge": {"no": "64 pixels", "yes": "64, then 256"}}
 OPTIONS = {
     "enlarge": {"label": "Size", "info": None},
@@ -62,32 +61,21 @@ def build(studio: Studio) -> None:
     """The tab's page; call it inside its gr.Tab."""
     model = text_page.head(studio, TITLE, TEXT, EQUATION)
     viewed = (partial(viewers.turning, studio), _viewer, partial(viewers.turning_movie, studio))
-    common = {"own": {"views": _views}, "options": OPTIONS, "names": NAMES}
     with gr.Tabs(overflow_behavior="wrap") as tabs:
-        with gr.Tab("One picture", id=ONE):
-            one = sheets.one_page(
-                studio,
-                ONE,
-                model,
-                *viewed,
-                main=("prompts", "views", "seed", "enlarge"),
-                examples=[(label, values | FEW) for label, values in EXAMPLES],
-                inside=(tabs, ONE),
-                **common,
-            )
-        with gr.Tab("Contact sheet", id=SHEET):
-            gr.Markdown(SHEET_TEXT, elem_classes="lead")
-            sheets.sheet_page(
-                studio,
-                SHEET,
-                model,
-                *viewed,
-                one,
-                main=("prompts", "views", "count", "seed"),
-                examples=[(label, values | FEW | MANY) for label, values in EXAMPLES],
-                inside=(tabs, SHEET),
-                **common,
-            )
+        sheets.two_pages(
+            studio,
+            model,
+            viewed,
+            tabs,
+            (ONE, SHEET),
+            ("One picture", "Contact sheet"),
+            ("", SHEET_TEXT),
+            main=("prompts", "views"),
+            examples=EXAMPLES,
+            own={"views": _views},
+            options=OPTIONS,
+            names=NAMES,
+        )
 
 
 def _views(field: Text) -> gr.Textbox:

@@ -4,11 +4,10 @@ from functools import partial
 
 import gradio as gr
 
-from diffusion_core import images
 from diffusion_core.fields import Picture
 from diffusion_core.studio import Studio
 from tabs import sheets, text_page, viewers, widgets
-from tabs.pictures import Chooser
+from tabs.pictures import Chooser, square
 
 TITLE = "Hybrids"
 TEXT = (
@@ -101,8 +100,6 @@ PHOTO_EXAMPLES = [
         {"picture": "example:Apple", "prompt": "a red heart", "part": "high"},
     ),
 ]
-FEW, MANY = {"steps": "20"}, {"seed": 0, "count": 6}
-SIDE = 256  # pixels of the picture that is kept
 
 
 def build(studio: Studio) -> None:
@@ -110,63 +107,33 @@ def build(studio: Studio) -> None:
     model = text_page.head(studio, TITLE, TEXT, EQUATION)
     viewed = (viewers.viewing, _viewer, viewers.viewing_movie)
     with gr.Tabs(overflow_behavior="wrap") as tabs:
-        with gr.Tab("One picture", id=ONE):
-            one = sheets.one_page(
-                studio,
-                ONE,
-                model,
-                *viewed,
-                main=("prompts", "bands", "sigma", "seed", "enlarge"),
-                names=BANKS,
-                options=OPTIONS,
-                examples=[(label, values | FEW) for label, values in EXAMPLES],
-                inside=(tabs, ONE),
-            )
-        with gr.Tab("Contact sheet", id=SHEET):
-            gr.Markdown(SHEET_TEXT, elem_classes="lead")
-            sheets.sheet_page(
-                studio,
-                SHEET,
-                model,
-                *viewed,
-                one,
-                main=("prompts", "bands", "sigma", "count", "seed"),
-                names=BANKS,
-                options=OPTIONS,
-                examples=[(label, values | FEW | MANY) for label, values in EXAMPLES],
-                inside=(tabs, SHEET),
-            )
-        own = {"picture": partial(_chooser, studio)}
-        with gr.Tab("From a photo", id=PHOTO):
-            words = f"{PHOTO_TEXT}\n\n$${PHOTO_EQUATION}$$"
-            gr.Markdown(words, latex_delimiters=widgets.LATEX, elem_classes="lead")
-            one = sheets.one_page(
-                studio,
-                PHOTO,
-                model,
-                *viewed,
-                main=("picture", "prompt", "part", "sigma", "seed", "enlarge"),
-                own=own,
-                names=PARTS,
-                options=OPTIONS,
-                examples=[(label, values | FEW) for label, values in PHOTO_EXAMPLES],
-                inside=(tabs, PHOTO),
-            )
-        with gr.Tab("Photo contact sheet", id=PHOTO_SHEET):
-            gr.Markdown(PHOTO_SHEET_TEXT, elem_classes="lead")
-            sheets.sheet_page(
-                studio,
-                PHOTO_SHEET,
-                model,
-                *viewed,
-                one,
-                main=("picture", "prompt", "part", "sigma", "count", "seed"),
-                own=own,
-                names=PARTS,
-                options=OPTIONS,
-                examples=[(label, values | FEW | MANY) for label, values in PHOTO_EXAMPLES],
-                inside=(tabs, PHOTO_SHEET),
-            )
+        sheets.two_pages(
+            studio,
+            model,
+            viewed,
+            tabs,
+            (ONE, SHEET),
+            ("One picture", "Contact sheet"),
+            ("", SHEET_TEXT),
+            main=("prompts", "bands", "sigma"),
+            examples=EXAMPLES,
+            names=BANKS,
+            options=OPTIONS,
+        )
+        sheets.two_pages(
+            studio,
+            model,
+            viewed,
+            tabs,
+            (PHOTO, PHOTO_SHEET),
+            ("From a photo", "Photo contact sheet"),
+            (f"{PHOTO_TEXT}\n\n$${PHOTO_EQUATION}$$", PHOTO_SHEET_TEXT),
+            main=("picture", "prompt", "part", "sigma"),
+            examples=PHOTO_EXAMPLES,
+            own={"picture": partial(_chooser, studio)},
+            names=PARTS,
+            options=OPTIONS,
+        )
     gr.Markdown(DISTANCE_TEXT, latex_delimiters=widgets.LATEX, elem_classes="lead")
 
 
@@ -175,4 +142,4 @@ def _viewer(elem_id: str) -> gr.HTML:
 
 
 def _chooser(studio: Studio, field: Picture) -> gr.Textbox:
-    return Chooser(studio, field, PICTURES, lambda picture: images.squared(picture, SIDE)).value
+    return Chooser(studio, field, PICTURES, square).value

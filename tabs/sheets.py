@@ -1,7 +1,7 @@
 """Contact sheets: the pictures of a run to choose from, what they score, and a viewer for the chosen one."""
 
 import html
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import gradio as gr
 from PIL import Image
@@ -32,6 +32,7 @@ SCORE_EQUATION = (
     r"\text{prompt}) \rVert^2}{\lVert \epsilon - \epsilon_\theta(x_t, t, \varnothing) \rVert^2}\right)"
 )
 LARGER = "Develop the chosen one at 256 pixels"
+FEW, MANY = {"steps": "20"}, {"seed": 0, "count": 6}  # of an example, and of one on a sheet
 FULL = 0.3  # a gain that fills its bar
 CSS = """
 .contact { display: grid; gap: 10px; grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); }
@@ -179,6 +180,37 @@ def sheet_page(
     picks.wire()
     _enlarging(bench, picks, one, larger)
     return bench
+
+
+def two_pages(
+    studio: Studio,
+    model: gr.components.Component,
+    viewed: tuple[View, Callable[[str], gr.HTML], Movie],
+    tabs: gr.Tabs,
+    techniques: tuple[str, str],
+    heads: tuple[str, str],
+    texts: tuple[str, str],
+    *,
+    main: Sequence[str],
+    examples: Sequence[tuple[str, dict]],
+    **page,
+) -> None:
+    """Two tabs within a tab: a technique's page, and below the other head its contact sheet's.
+
+    viewed   view, place and movie, as one_page takes them
+    texts    what stands above each page, or ""
+    main     what both pages show first; one also asks for a seed and a size, the sheet for a count of seeds
+    """
+    mains = (*main, "seed", "enlarge"), (*main, "count", "seed")
+    presets = FEW, FEW | MANY
+    one: list[TextBench] = []
+    for k, (technique, build) in enumerate(zip(techniques, (one_page, sheet_page))):
+        with gr.Tab(heads[k], id=technique):
+            if texts[k]:
+                gr.Markdown(texts[k], latex_delimiters=widgets.LATEX, elem_classes="lead")
+            shown = [(label, values | presets[k]) for label, values in examples]
+            more = {"main": mains[k], "examples": shown, "inside": (tabs, technique)}
+            one.append(build(studio, technique, model, *viewed, *one, **more, **page))
 
 
 def _enlarging(bench: TextBench, picks: Picks, one: TextBench, button: gr.Button) -> None:
