@@ -62,7 +62,7 @@ class Bench:
 
     def buttons(self, hint: str = "Ctrl+Enter runs, Esc stops.") -> None:
         """The cost line, Run, Stop and the status line; under the controls."""
-        self.cost = gr.Markdown(self.cost_text(), elem_classes="cost")
+        self.cost = gr.Markdown("Cost: being counted.", elem_classes="cost")
         with gr.Row():
             self.run_button = gr.Button("Run", variant="primary", min_width=120, elem_classes="run-button")
             self.stop_button = gr.Button("Stop", min_width=120, interactive=False, elem_classes="stop-button")
@@ -285,7 +285,7 @@ class Bench:
         return widgets.cost_line(lambda: self.studio.cost(Recipe.of(self.technique, **named)))
 
     def cost_text(self) -> str:
-        """The cost of the settings that the page opens with."""
+        """The cost of the settings that the page opens with: counted once the page stands, see restore.py."""
         return widgets.cost_line(lambda: self.studio.cost(Recipe.of(self.technique)))
 
 
