@@ -65,7 +65,7 @@ def build(studio: Studio) -> None:
     """The tab's page; call it inside its gr.Tab."""
     model = text_page.head(studio, TITLE, TEXT, EQUATION)
     pad = partial(sketchpad, "denoise-sketch", "Your sketch")
-    source = Source(studio, "text-denoise", list(EXAMPLES), square, pad, columns=6)
+    source = Source(studio, "text-denoise", list(EXAMPLES), square, pad, wide=True, columns=6)
     with gr.Tabs(overflow_behavior="wrap") as tabs:
         with gr.Tab("Three ways", id="text-denoise"):
             gr.Markdown(MEASURES, elem_classes="lead")

@@ -4,7 +4,9 @@ source = Source(studio, "text-iterative", list(EXAMPLES), square, pad)    # stan
 text_page.page(..., own={"picture": source.own})                          # on as many pages as share it
 """
 
+import contextlib
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import gradio as gr
 from PIL import Image
@@ -23,6 +25,7 @@ class Source:
 
     prepared  what an upload or a drawing becomes before it is kept
     pad       makes the page to draw on, in its place
+    wide      it stands across the page: one's own picture beside the examples, not below them
     heads     what the two tabs are called; nothing: what to say when nothing is drawn; more for Chooser
 
     value     holds the choice: HERE for what is drawn, else as Chooser's
@@ -36,6 +39,7 @@ class Source:
         prepared: Callable[[Image.Image], Image.Image],
         pad: Callable[[], Pad],
         *,
+        wide: bool = False,
         heads: tuple[str, str] = ("Choose a picture", "Sketch one"),
         nothing: str = NOTHING_DRAWN,
         **more,
@@ -43,7 +47,8 @@ class Source:
         self.prepared, self.nothing = prepared, nothing
         field = field_of(technique, "picture")
         with gr.Tabs(overflow_behavior="wrap") as self.ways:
-            with gr.Tab(heads[0], id="choose") as choose, gr.Row(elem_classes="wide-chooser"):
+            row = partial(gr.Row, elem_classes="wide-chooser") if wide else contextlib.nullcontext
+            with gr.Tab(heads[0], id="choose") as choose, row():
                 chooser = Chooser(studio, field, names, prepared, **more)
             with gr.Tab(heads[1], id="draw") as draw:
                 self.pad = pad()
