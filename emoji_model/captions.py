@@ -4,7 +4,9 @@ A scene is plain data: which emoji stand where, on which ground, in which style.
 is in it, so that a prompt means more than a lookup:
 
     a dog                          one thing, by its name, another word for it, or its keywords
-    a dog next to a tree           two or three things; above, below, inside, wearing
+    a dog next to a tree           two or three things; above, below, wearing
+    people around a campfire       four people, and what people gather around
+    a snowy mountain village       houses below a mountain
     a small crown, many stars      sizes and numbers
     ... on a blue background       grounds
     an oil painting of ...         styles, see styles.py
@@ -18,10 +20,14 @@ from typing import NamedTuple
 
 from emoji_model.data import Emoji
 from emoji_model.vocabulary import (
+    CENTRES,
     COLOURS,
     HATS,
     HEADS,
+    HOMES,
     MORE_NAMES,
+    MOUNTAINS,
+    PEOPLE,
     STYLES,
     article,
     is_core,
@@ -35,7 +41,7 @@ class Mix:
     """How often scenes are what; the shares of one choice are weights."""
 
     empty: float = 0.1  # captions that say nothing
-    things: tuple[float, ...] = (0.70, 0.22, 0.08)  # one, two, three things
+    things: tuple[float, ...] = (0.70, 0.22, 0.08)  # one, two, more things
     grounds: float = 0.25  # scenes on something other than white
     styles: float = 0.30  # scenes in a style
     signs: float = 0.15  # how often a sign, against a pictured thing
@@ -50,7 +56,13 @@ MIXES = {
     "full": Mix(),
     "plain": PLAIN,
     "core": Mix(things=(0.86, 0.12, 0.02), grounds=0.10, styles=0.20, core=True, jitter=0.0),
+    "pairs": Mix(things=(0.40, 0.50, 0.10), grounds=0.10, styles=0.20, core=True, jitter=0.0),
 }
+
+
+AROUND = ((0.14, 0.56, 0.28), (0.86, 0.56, 0.28), (0.33, 0.2, 0.28), (0.67, 0.2, 0.28))
+VILLAGE = ((0.26, 0.76, 0.4), (0.62, 0.8, 0.36), (0.88, 0.68, 0.24))
+"""Where people stand around something, and houses below a mountain: middle and size, as a Thing has them."""
 
 
 class Thing(NamedTuple):
@@ -88,6 +100,10 @@ class Cast:
         self.props = [row for row in self.cast if not is_sign(emoji[row])] or self.cast
         self.hats = [row for row in self.cast if emoji[row].name in HATS]
         self.heads = [row for row in self.cast if emoji[row].name in HEADS]
+        self.people = [row for row in self.cast if emoji[row].name in PEOPLE]
+        self.centres = [row for row in self.cast if emoji[row].name in CENTRES]
+        self.mountains = [row for row in self.cast if emoji[row].name in MOUNTAINS]
+        self.homes = [row for row in self.cast if emoji[row].name in HOMES]
 
     def scene(self, rng: Random) -> Scene:
         """One scene and its caption."""
@@ -98,7 +114,7 @@ class Cast:
         elif count == 2:
             things, words = self._pair(rng)
         else:
-            things, words = self._three(rng)
+            things, words = self._more(rng)
         style = rng.choice(STYLES[1:]) if rng.random() < mix.styles else "none"
         ground, colours, where = "plain", ((1.0, 1.0, 1.0),) * 2, ""
         if style == "photo":
@@ -145,7 +161,20 @@ class Cast:
         words = rng.choice((f"{a} above {b}", f"{b} below {a}", f"{a} on top of {b}"))
         return [self._at(rng, first, 0.5, 0.27, 0.54), self._at(rng, second, 0.5, 0.73, 0.54)], words
 
-    def _three(self, rng: Random) -> tuple[list[Thing], str]:
+    def _more(self, rng: Random) -> tuple[list[Thing], str]:
+        kind = rng.random()
+        if self.people and self.centres and kind < 0.4:
+            middle = rng.choice(self.centres)
+            around = [self._at(rng, rng.choice(self.people), *place) for place in AROUND]
+            words = f"{rng.choice(('people', 'four people'))} around {self.named(middle, rng)}"
+            return [*around, self._at(rng, middle, 0.5, 0.68, 0.5)], words
+        if self.mountains and self.homes and kind > 0.65:
+            mountain = rng.choice(self.mountains)
+            homes = [self._at(rng, rng.choice(self.homes), *place) for place in VILLAGE]
+            words = rng.choice(
+                (f"a {self.call(mountain, rng)} village", f"a village below a {self.call(mountain, rng)}")
+            )
+            return [self._at(rng, mountain, 0.5, 0.38, 0.76), *homes], words
         rows = [rng.choice(self.props) for _ in range(3)]
         a, b, c = (self.named(row, rng) for row in rows)
         if rng.random() < 0.5:

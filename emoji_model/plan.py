@@ -43,7 +43,11 @@ PRESETS = {
         ema=0.9995,
         warm_up=800,
         workers=0,
-        phases={"small": "32:800000:core", "stage1": "64:200000:core", "stage2": "64:100000:full"},
+        phases={
+            "small": "32:800000:core",
+            "stage1": "64:42000:core 64:112000:pairs",
+            "stage2": "64:100000:full",
+        },
     ),
     "gpu": Preset(
         batch=512,

@@ -56,6 +56,14 @@ HEADS = [
     "snowman",
 ]
 
+PEOPLE = ["man", "woman", "boy", "girl", "child", "person", "old man", "old woman"]
+CENTRES = ["fire", "birthday cake", "evergreen tree", "snowman", "fountain", "wrapped gift"]
+"""Who stands around what in "people around a campfire"."""
+
+MOUNTAINS = ["mountain", "snow-capped mountain"]
+HOMES = ["house", "houses", "hut"]
+"""What a "snowy mountain village" is made of."""
+
 MORE_NAMES = {
     "rocket": ("rocket ship", "spaceship"),
     "man": ("man’s face",),
@@ -65,7 +73,7 @@ MORE_NAMES = {
     "houses": ("village", "small village"),
     "camping": ("campsite", "tent and a tree"),
     "fire": ("campfire", "flame"),
-    "people hugging": ("people", "people around"),
+    "people hugging": ("people",),
     "skull": ("skull", "human skull"),
     "water wave": ("wave", "sea"),
     "top hat": ("hat", "black hat"),

@@ -1,5 +1,6 @@
 """Scenes and captions: deterministic, truthful, and painted as the caption says."""
 
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -53,6 +54,25 @@ def test_styles_and_grounds_all_come_up(album):
     assert {scene.ground for scene in drawn} == {"plain", "gradient", "night", "meadow", "snow", "table"}
     assert {len(scene.things) for scene in drawn} >= {1, 2, 3}
     assert any("wearing" in scene.caption for scene in drawn)
+
+
+def test_people_stand_around_things_and_villages_below_mountains():
+    names = ["man", "old woman", "fire", "snow-capped mountain", "houses", "dog", "tree"]
+    cast = Cast([Emoji(str(k), name, ()) for k, name in enumerate(names)], replace(PLAIN, things=(0, 0, 1)))
+    rng = Random(0)
+    drawn = [scene for scene in (cast.scene(rng) for _ in range(200)) if scene.caption]
+    three, villages, around = ([s for s in drawn if len(s.things) == count] for count in (3, 4, 5))
+    assert min(len(three), len(villages), len(around)) > 20
+    for scene in around:
+        assert set(scene.names[:4]) <= {"man", "old woman"} and scene.names[4:] == ("fire",)
+        assert scene.caption.startswith(("people around", "four people around"))
+    for scene in villages:
+        assert scene.names == ("snow-capped mountain", *["houses"] * 3)
+        assert "mountain village" in scene.caption or "village below a" in scene.caption
+        mountain, *homes = scene.things
+        assert all(home.y > mountain.y and home.size < mountain.size for home in homes)
+    assert any(scene.caption == "a snowy mountain village" for scene in villages)
+    assert any("campfire" in scene.caption for scene in around)
 
 
 def test_held_out_emoji_are_never_cast():
