@@ -211,8 +211,8 @@ def cost_line(cost: Callable[[], object]) -> str:
 
 
 STOPS = {"interactive": True, "__type__": "update"}
-"""Of a Stop button while something runs. Every word of a run says it again: a page that is busy drawing may
-take the later of two words for both."""
+"""Of a Stop button while something runs. Every word of a run says it again, so that a page which missed one
+can stop it all the same."""
 
 
 class Stops:
