@@ -16,9 +16,9 @@ from emoji_model.vocabulary import COLOURS, HATS, MORE_NAMES, STYLES
 
 FILE = "words.json"
 OF_GRAMMAR = """
-    a an the of on in at and with next to beside left above below top many small row wearing background
+    a an the of on in at and with next to beside left above below top many small row wearing around background
     gradient from sky night meadow grass snow snowy landscape picture emoji photo photograph high quality
-    inside big large very painting drawing is it its some two three one
+    inside big large very painting drawing is it its some one two three four
 """
 """Words of templates, and little words that do no harm."""
 

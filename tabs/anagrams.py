@@ -12,7 +12,7 @@ from tabs.widgets import AT_ONCE
 
 TITLE = "Anagrams"
 TEXT = (
-    "One picture, two things in it: a dog, and upside down a skull. Nobody has to draw that. At every step, "
+    "One picture, two things in it: a cat, and upside down a heart. Nobody has to draw that. At every step, "
     "ask the network about the picture **as it is** with one prompt, and about the picture **turned** with "
     "the other; turn the second answer back, and take the mean. Noise that is turned is still noise, so both "
     "questions are fair, and what is left at the end answers to both."
@@ -29,14 +29,22 @@ SHEET_TEXT = (
 ONE, SHEET = "text-anagram", "text-anagram-sheet"
 TURN = "identity, half_turn"
 EXAMPLES = [
-    ("A dog, turned a skull", {"prompts": "a dog\na skull", "views": TURN, "seed": 1}),
+    ("A cat, turned a heart", {"prompts": "a cat face\na red heart", "views": TURN}),
+    ("An ice cream, turned a tree", {"prompts": "an ice cream\na tree", "views": TURN, "seed": 5}),
+    ("A light bulb, turned a balloon", {"prompts": "a light bulb\na balloon", "views": TURN, "seed": 1}),
     (
         "Old man and campfire",
-        {"prompts": "an old man\npeople around a campfire", "views": TURN, "seed": 2},
+        {"prompts": "an old man\npeople around a campfire", "views": TURN, "seed": 5},
     ),
-    ("A cat, a quarter turn: a rabbit", {"prompts": "a cat\na rabbit", "views": "identity, quarter_turn_cw"}),
-    ("A sun, its negative a moon", {"prompts": "a sun\na moon", "views": "identity, negate", "seed": 3}),
-    ("Jigsaw: a heart, a pizza", {"prompts": "a red heart\na pizza", "views": "identity, jigsaw"}),
+    (
+        "A rabbit, a quarter turn: a fish",
+        {"prompts": "a rabbit face\na fish", "views": "identity, quarter_turn_cw", "seed": 4},
+    ),
+    (
+        "An ice cream, its negative a skull",
+        {"prompts": "an ice cream\na skull", "views": "identity, negate", "seed": 2},
+    ),
+    ("Jigsaw: a car, a guitar", {"prompts": "a car\na guitar", "views": "identity, jigsaw", "seed": 2}),
     (
         "Hinged squares: a flower, a fish",
         {"prompts": "a flower\na fish", "views": "identity, square_hinge"},

@@ -11,7 +11,7 @@ from tabs.pictures import Chooser, square
 
 TITLE = "Hybrids"
 TEXT = (
-    "A skull from the last row, flowers from the first. Coarse shapes are what is left of a picture far "
+    "A ghost from the last row, a balloon from the first. Coarse shapes are what is left of a picture far "
     "away; fine detail is what one looks at near by. So let one prompt write the coarse part of the noise, "
     "and another the fine part. The same trick parts grey from colour, and what survives motion from what "
     "does not."
@@ -83,13 +83,20 @@ OPTIONS = {
     "steps": {"info": 'a number, or "course", "fast27", 990, 500, 0'},
 }
 EXAMPLES = [
-    ("Far a skull, near flowers", {"prompts": "a skull\nmany flowers", "seed": 1}),
-    ("Far a bear, near trees", {"prompts": "a bear\nmany trees", "seed": 2, "sigma": 2.5}),
+    ("Far a ghost, near a balloon", {"prompts": "a ghost\na balloon", "seed": 3, "sigma": 1.5}),
+    ("Far an ice cream, near a skull", {"prompts": "an ice cream\na skull", "seed": 1, "sigma": 1.5}),
     (
         "Far, middle, near",
         {"prompts": "a red heart\na dog\nmany stars", "bands": "low/medium/high", "sigma": 3},
     ),
-    ("In grey a cat, in colour a rainbow", {"prompts": "a cat\na rainbow", "bands": "grey/colour"}),
+    (
+        "In grey a skull, in colour a pizza",
+        {"prompts": "a skull\na pizza", "bands": "grey/colour", "seed": 3},
+    ),
+    (
+        "In grey a house, in colour a rainbow",
+        {"prompts": "a house\na rainbow", "bands": "grey/colour", "seed": 1},
+    ),
     ("Rushing by a sun, at rest a clock", {"prompts": "a sun\na clock", "bands": "moving/still"}),
 ]
 PHOTO_EXAMPLES = [

@@ -43,13 +43,13 @@ OPTIONS = {
 }
 FIRST = {"picture": "example:Rocket", "mask": "example:Mask of the moon"}  # what the page opens with
 EXAMPLES = [
-    ("Another moon", FIRST | {"prompt": "a red apple", "steps": "20"}),
+    ("Another moon", FIRST | {"prompt": "a full moon in the night sky", "steps": "20"}),
     (
         "A hat for her",
         {
             "picture": "example:Portrait",
             "mask": "example:Mask above the head",
-            "prompt": "a woman wearing a crown",
+            "prompt": "a woman wearing a top hat",
             "steps": "20",
         },
     ),

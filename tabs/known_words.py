@@ -13,8 +13,9 @@ from tabs.widgets import AT_ONCE
 NOTE = (
     "A small model of our own, trained on Google's Noto emoji: it draws the things below, on grounds (*on a "
     "blue background, in the night sky, on a meadow*) and in styles (*an oil painting of, a pencil drawing "
-    "of, a lithograph of, a mosaic of, a photo of*). Other words it has never met, and two things at once it "
-    "does not manage yet. Its second stage, 64 to 256 pixels, sharpens edges and leaves a little grain."
+    "of, a lithograph of, a mosaic of, a photo of*). Other words it has never met. Of two things at once it "
+    "knows where they stand, but not yet what they are; *people around a campfire* and *a mountain village* "
+    "it has learned as scenes. Its second stage, 64 to 256 pixels, sharpens edges and leaves a little grain."
 )
 
 

@@ -46,7 +46,7 @@ def at(page, selector: str, place: str) -> None:
 
 def test_an_anagram_turns_under_the_slider_and_by_keys(page):
     tab(page, "Anagrams")
-    page.get_by_role("button", name="A dog, turned a skull").locator("visible=true").click()
+    page.get_by_role("button", name="A cat, turned a heart").locator("visible=true").click()
     wait_done(page, PATIENCE)
     shown = "#text-anagram-viewer canvas"
     at(page, shown, "0.000")
@@ -57,7 +57,7 @@ def test_an_anagram_turns_under_the_slider_and_by_keys(page):
     slider.press("End")
     at(page, shown, "1.000")
     assert np.array_equal(canvas(page, shown), upright[::-1, ::-1])
-    expect(page.locator(shown)).to_have_attribute("aria-label", "a skull, turned upside down")
+    expect(page.locator(shown)).to_have_attribute("aria-label", "a red heart, turned upside down")
     slider.press("ArrowLeft")
     at(page, shown, "0.950")
     slider.press("PageDown")
@@ -66,7 +66,7 @@ def test_an_anagram_turns_under_the_slider_and_by_keys(page):
     at(page, shown, "1.000")
     assert Image.open(io.BytesIO(download(page, "GIF"))).n_frames > 15
     recipe = recipe_of(page)
-    assert recipe["views"] == "identity, half_turn" and recipe["prompts"] == "a dog\na skull"
+    assert recipe["views"] == "identity, half_turn" and recipe["prompts"] == "a cat face\na red heart"
 
 
 @pytest.mark.slow
@@ -152,7 +152,7 @@ def test_views_are_chosen_in_order_and_come_back_by_link(page):
 
 def test_a_hybrid_goes_away_and_its_detail_with_it(page):
     tab(page, "Hybrids")
-    page.get_by_role("button", name="Far a skull, near flowers").locator("visible=true").click()
+    page.get_by_role("button", name="Far a ghost, near a balloon").locator("visible=true").click()
     wait_done(page, PATIENCE)
     eye, far = "#text-hybrid-viewer canvas.eye", "#text-hybrid-viewer canvas.far"
     at(page, eye, "0.000")
