@@ -136,14 +136,21 @@ class TextBench(Bench):
         for button, values in getattr(self, "shortcuts", ()):
             tried = self._example(values)
             button.click(tried, model + self.key, set_by + self.ends[1], trigger_mode="once", **QUIET)
-        fields = {field.name: field for field in SCHEMAS[self.technique]}
-        lines = [name for name, component in self.controls.items() if isinstance(component, gr.Textbox)]
+        lines = self._texts()
         read = ["model", *lines] if "model" in self.controls else lines
-        noticed = partial(self._noticed, read), [self.controls[name] for name in read], self.notes
-        for name in lines:
-            self.controls[name].blur(*noticed, **QUIET)
-            if getattr(fields[name], "lines", 1) == 1:  # Numbers have one line
-                self.runs_on(self.controls[name].submit)
+        if lines:
+            blurred = [self.controls[name].blur for name in lines]
+            noticed = partial(self._noticed, read), [self.controls[name] for name in read], self.notes
+            gr.on(blurred, *noticed, **QUIET)
+
+    def begins_on(self) -> list[Callable]:
+        """Run, and Enter in a line of text."""
+        fields = {field.name: field for field in SCHEMAS[self.technique]}
+        lines = [name for name in self._texts() if getattr(fields[name], "lines", 1) == 1]  # Numbers have one
+        return [*super().begins_on(), *(self.controls[name].submit for name in lines)]
+
+    def _texts(self) -> list[str]:
+        return [name for name, component in self.controls.items() if isinstance(component, gr.Textbox)]
 
     def live(self, *, but: Sequence[str] = ()) -> None:
         """For a technique that asks no network, after wire(): what stands in `after` follows the controls."""

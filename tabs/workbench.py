@@ -7,6 +7,7 @@ downloads of a page can reach it. A page holds no more than ids.
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import gradio as gr
 from PIL import Image
@@ -125,7 +126,8 @@ class Bench:
         outputs += [component for _, component in self.after]
         outputs += [self.page.gallery] if self.page.gallery else []
         self.ends = inputs, outputs  # for a tab that starts a run by other means than Run
-        self.runs_on(self.run_button.click)
+        begins = partial(gr.on, self.begins_on())
+        self.handed_over(begins)(self._run, *self.ends, trigger_mode="once", **widgets.QUIET)
         self.stop_button.click(self._stop, self.key, self.status, **widgets.AT_ONCE)
         if hasattr(self, "scrubber"):
             self.scrubber.input(
@@ -147,9 +149,9 @@ class Bench:
             trigger = pad.before(trigger)
         return trigger
 
-    def runs_on(self, trigger: Callable) -> None:
-        """Begin a run whenever this happens: run_button.click, say."""
-        self.handed_over(trigger)(self._run, *self.ends, trigger_mode="once", **widgets.QUIET)
+    def begins_on(self) -> list[Callable]:
+        """What begins a run. One event for all: the page looks through its events for each of its parts."""
+        return [self.run_button.click]
 
     # what happens
 
