@@ -64,7 +64,8 @@ def web_address(value: gr.Textbox, elem_id: str, cleared: tuple[gr.components.Co
             gr.Warning(str(error))
             return {value: gr.skip()}
 
-    gr.on([button.click, address.submit], fetched, address, [value, *cleared], js=FETCH, **QUIET)
+    asks, sets = [button.click, address.submit], [value, *cleared]
+    gr.on(asks, fetched, address, sets, js=FETCH, trigger_mode="always_last", **QUIET)
 
 
 def picture_of(text: str) -> str:
