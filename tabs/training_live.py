@@ -92,11 +92,12 @@ def page(workshop: Workshop) -> None:
                 yield {status: widgets.ended_by(error), stop_button: gr.update(interactive=False)}
 
     def learning(settings: live.Settings, stop: Stop):
-        last, shown, top = 0.0, 0, 1.0
+        last, shown, top = 0.0, 1, 1.0
         yield {
             status: widgets.status("Starting…", 0.0),
             stop_button: widgets.STOPS,
             plot: gr.update(x_lim=[0, settings.steps], y_lim=[0, top]),
+            drawings: rows_of(settings, [live.Drawing(0, live.start(settings))]),
         }
         with contextlib.closing(workshop.train(settings, stop)) as news:
             for progress in news:
