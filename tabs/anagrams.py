@@ -76,7 +76,6 @@ def build(studio: Studio) -> None:
             viewed,
             tabs,
             (ONE, SHEET),
-            ("One picture", "Contact sheet"),
             ("", SHEET_TEXT),
             main=("prompts", "views"),
             examples=EXAMPLES,

@@ -57,7 +57,7 @@ class Source:
         draw.select(None, None, self.value, js=f"() => '{HERE}'", **QUIET)
         choose.select(None, chosen, self.value, js="(chosen) => chosen", **QUIET)
 
-    def own(self, _field: Field | None = None) -> Own:
+    def own(self, _field: Field) -> Own:
         """For the argument `own` of text_page.page."""
         return Own(self.value, read=self.read, also=[self.pad])
 
