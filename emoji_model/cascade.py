@@ -15,7 +15,8 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 TEXT_WIDTH = 192  # d_model of the T5
 TOKENS = 77  # length of every prompt, padding included, as in IF
-VOCABULARY = 3000  # pieces
+VOCABULARY = 8000  # pieces: most common English words are one or two
 SHARD = "9MB"  # a Space refuses files over 10 MB
 
 SHARED = dict(
@@ -120,8 +121,11 @@ def text_encoder(vocabulary: int) -> T5EncoderModel:
     return T5EncoderModel(config)
 
 
-def tokenizer(captions: Iterable[str]) -> T5Tokenizer:
-    """A Unigram vocabulary (Kudo 2018) of the captions, in T5's format; letters not met are <unk>."""
+def tokenizer(captions: Iterable[str], common: Mapping[str, int] | None = None) -> T5Tokenizer:
+    """A Unigram vocabulary (Kudo 2018) of the captions, in T5's format; letters not met are <unk>.
+
+    common: words of the language and how often each counts beside the captions (wordnet.py).
+    """
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
     from transformers import T5Tokenizer
 
@@ -135,7 +139,8 @@ def tokenizer(captions: Iterable[str]) -> T5Tokenizer:
         initial_alphabet=list("abcdefghijklmnopqrstuvwxyz0123456789,.'-"),
         show_progress=False,
     )
-    fresh.train_from_iterator(captions, trainer)
+    words = (word for word, count in (common or {}).items() for _ in range(count))
+    fresh.train_from_iterator(chain(captions, words), trainer)
     pieces = json.loads(fresh.to_str())["model"]["vocab"]
     return T5Tokenizer(vocab=[(piece, score) for piece, score in pieces], extra_ids=0)
 
