@@ -23,7 +23,7 @@ from emoji_model.minilm import MiniLM
 from emoji_model.synonyms import synonyms, unspoken
 from emoji_model.things import Things
 from emoji_model.warmup import STATE, warm_up
-from emoji_model.wordnet import WordNet
+from emoji_model.wordnet import WordNet, weight
 
 if TYPE_CHECKING:
     from diffusers import UNet2DConditionModel
@@ -63,7 +63,7 @@ def train_text(folders: Folders, folder: Path, *, steps: int, seed: int = 0, sav
     if not (folder / "tokenizer" / "tokenizer.json").exists():
         cast, rng = Cast(things, MIXES["full"]), Random("tokenizer")
         captions = [cast.scene(rng).caption for _ in range(CAPTIONS)]
-        weights = {word: wordnet.weight(count) for word, count in common.items()}
+        weights = {word: weight(count) for word, count in common.items()}
         cascade.tokenizer([*captions, *captioned(things)], weights).save_pretrained(folder / "tokenizer")
     tokenizer = read_tokenizer(folder)
     torch.manual_seed(seed)
