@@ -71,7 +71,9 @@ class MiniLM:
     @torch.no_grad()
     def embed(self, texts: Sequence[str], batch: int = 256) -> Tensor:
         """[N,384] float32, of unit length. What was asked before comes from memory, in half precision."""
-        missing = sorted({text for text in texts if text not in self._cache}, key=lambda text: (len(text), text))
+        missing = sorted(
+            {text for text in texts if text not in self._cache}, key=lambda text: (len(text), text)
+        )
         fresh: dict[str, Tensor] = {}
         for start in range(0, len(missing), batch):
             part = missing[start : start + batch]

@@ -52,7 +52,9 @@ def held_out_words(things: Things) -> dict[str, list[str]]:
     return unspoken({name: list(words) for name, words in things.synonyms.items()}, captioned(things))
 
 
-def train_text(folders: Folders, folder: Path, *, steps: int, seed: int = 0, save_every: float = 120.0) -> dict:
+def train_text(
+    folders: Folders, folder: Path, *, steps: int, seed: int = 0, save_every: float = 120.0
+) -> dict:
     """Make the tokenizer, warm the T5 up, and write both to `folder`; the figures of text.json.
 
     Killed at any time it goes on where it last saved.
@@ -102,7 +104,9 @@ def read_text(folder: Path) -> tuple[T5EncoderModel, T5Tokenizer]:
     from transformers import T5EncoderModel
 
     if not (folder / "text_encoder").is_dir():
-        raise DataError(f"There is no text encoder in {folder}: run `python -m emoji_model.train text` first.")
+        raise DataError(
+            f"There is no text encoder in {folder}: run `python -m emoji_model.train text` first."
+        )
     text = T5EncoderModel.from_pretrained(folder / "text_encoder", dtype=torch.float32)
     return text.eval().requires_grad_(False), read_tokenizer(folder)
 

@@ -199,7 +199,9 @@ def with_article(word: str) -> str:
     return f"{'an' if word[:1] in 'aeiou' else 'a'} {word}"
 
 
-def read(tokenizer, texts: Sequence[str], length: int = TOKENS, *, full: bool = False) -> tuple[Tensor, Tensor]:
+def read(
+    tokenizer, texts: Sequence[str], length: int = TOKENS, *, full: bool = False
+) -> tuple[Tensor, Tensor]:
     """Ids and mask [B,L] int64: lower case, cut at `length`, padded to the longest and one more, or to all."""
     ids, mask = (
         part
