@@ -15,7 +15,7 @@ from torch.utils.data import Dataset
 from emoji_model.batches import as_bytes, as_pictures
 from emoji_model.captions import Cast, Mix
 from emoji_model.data import enlarged_noto
-from emoji_model.objective import Objective
+from emoji_model.learner import Learner
 from emoji_model.plan import Plan
 from emoji_model.scenes import Painter
 from emoji_model.things import Things, drawn_by
@@ -91,12 +91,12 @@ def small_and_large(x0: Tensor, side: int, rng: Random) -> tuple[Tensor, Tensor]
     return x0[place], large[place]
 
 
-def enlarging_loss(learner, objective: Objective, crops: Tensor, text: Tensor, rng) -> tuple[Tensor, Tensor]:
-    """(loss, |eps - eps_theta|^2 per crop [B]) of uint8 [2,B,3,side,side] and texts [B,77,D]."""
+def enlarging_step(learner: Learner, crops: Tensor, text: Tensor, rng: torch.Generator) -> Tensor:
+    """Learn from uint8 [2,B,3,side,side] and texts [B,77,D]; the loss []."""
     x0, large = as_pictures(crops)
+    objective = learner.objective
     t = objective.times(len(x0), rng, late=0.6)
     eps, other = (torch.randn(x0.shape, generator=rng, device=x0.device) for _ in range(2))
     level = torch.randint(0, NOISE_LEVELS, (len(x0),), generator=rng, device=x0.device)
     beside = objective.noised(large, level, other)
-    predicted, raw = learner.predict(torch.cat([objective.noised(x0, t, eps), beside], 1), t, text, level)
-    return objective.loss(eps, predicted, raw, t)
+    return learner.learn(torch.cat([objective.noised(x0, t, eps), beside], 1), t, text, eps, level)

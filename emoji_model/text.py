@@ -1,4 +1,4 @@
-"""The text path of the cascade: its tokenizer, its T5 and the pooling, trained before the rest and then frozen.
+"""The text path of the cascade: its tokenizer, its T5 and the pooling, trained first and then frozen.
 
 `python -m emoji_model.train text` makes RUNS/text; the other stages read it from there.
 """
@@ -22,7 +22,7 @@ from emoji_model.meaning import encoder, retrieval
 from emoji_model.minilm import MiniLM
 from emoji_model.synonyms import synonyms, unspoken
 from emoji_model.things import Things
-from emoji_model.warmup import STATE, warm_up
+from emoji_model.warmup import warm_up
 from emoji_model.wordnet import WordNet, weight
 
 if TYPE_CHECKING:

@@ -21,16 +21,19 @@ import time
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor
 from torch.utils.data import DataLoader
 
 from diffusion_core import images
-from diffusion_core.training import Statistics, Stop, generator, locked, write_progress
+from diffusion_core.resumable import AlreadyRunning, Stop, running, write_progress
+from diffusion_core.training import Statistics, generator
 from emoji_model import cascade, progress, words
 from emoji_model.batches import Batches, as_pictures
 from emoji_model.captions import Scene
 from emoji_model.data import DataError, Folders
-from emoji_model.enlarging import Crops, enlarging_loss
+from emoji_model.enlarging import Crops, enlarging_step
 from emoji_model.grow import grown
 from emoji_model.learner import Learner
 from emoji_model.objective import Coarse, Objective
@@ -38,18 +41,6 @@ from emoji_model.passing import pass_through
 from emoji_model.plan import Plan, options
 from emoji_model.text import Reader, knowledge, pool_as_taught, read_text, train_text
 from emoji_model.things import Things
-
-LATE = 0.4  # the share of samples from the noisy half, where the caption matters
-
-
-def noise_loss(
-    learner: Learner, objective: Objective, x0: Tensor, text: Tensor, rng
-) -> tuple[Tensor, Tensor]:
-    """(loss, |eps - eps_theta|^2 per picture [B]) of pictures [B,3,S,S] and their texts [B,77,D]."""
-    t = objective.times(len(x0), rng, late=LATE)
-    eps = torch.randn(x0.shape, generator=rng, device=x0.device)
-    predicted, raw = learner.predict(objective.noised(x0, t, eps), t, text)
-    return objective.loss(eps, predicted, raw, t)
 
 
 def begin(args: argparse.Namespace):
@@ -65,28 +56,29 @@ def begin(args: argparse.Namespace):
     return pass_through(unet) if args.stage == "stage2" else unet
 
 
-def train(args: argparse.Namespace) -> None:
+def train(args: argparse.Namespace, stop: Stop) -> None:
     device = torch.device("cuda" if torch.cuda.is_available() and not args.cpu else "cpu")
     runs, run = Path(args.runs), Path(args.runs) / args.name
-    text, tokenizer = read_text(runs / "text" if args.continue_from is None else Path(args.continue_from))
+    second = args.stage == "stage2"
+    text, tokenizer = read_text(Path(args.continue_from) if args.continue_from else runs / "text")
     reader = Reader(text, tokenizer, device)
     things = knowledge(Folders.of(args.data))
     plan = Plan(args.phases, args.batch, args.seed)
-    batches = (Crops if args.stage == "stage2" else Batches)(things, plan)
+    batches = (Crops if second else Batches)(things, plan)
+    objective = (Coarse if second else Objective)(device)
     learner = Learner(
-        begin(args),
+        begin(args).to(device),
+        objective,
         lr=args.lr,
         ema=args.ema,
-        device=device,
-        bf16=not args.float32,
-        compile=args.compile,
-        optimizer=args.optimizer,
+        dtype=torch.float32 if args.float32 else torch.bfloat16,
+        compiled=args.compile,
+        muon=args.optimizer == "muon",
     )
-    done = learner.load(run / "state") or {"step": 0, "seconds": 0.0}
+    done = load_state(run, learner) or {"step": 0, "seconds": 0.0}
     if done["step"]:
         print(f"resuming {args.name} at step {done['step']}", flush=True)
     stats = Statistics(run / "stats.jsonl", done["step"], True)
-    objective = (Coarse if args.stage == "stage2" else Objective)(device)
     watch = Watch(args, plan, batches, reader, objective, run)
     loader = DataLoader(
         batches,
@@ -95,20 +87,21 @@ def train(args: argparse.Namespace) -> None:
         num_workers=args.workers,
         prefetch_factor=4 if args.workers else None,
     )
-    stop, losses = Stop(), []
+    losses: list[Tensor] = []
     started, saved = time.perf_counter() - done["seconds"], time.perf_counter()
     for pictures, captions in loader:
         step = done["step"]
         rng = generator(args.seed, step, 0, device)
         texts = reader.read(captions)
-        if args.stage == "stage2":
-            loss, errors = enlarging_loss(learner, objective, pictures.to(device), texts, rng)
+        learner.rate(plan.rate(step))
+        if second:
+            enlarging_step(learner, pictures.to(device), texts, rng)
         else:
-            loss, errors = noise_loss(learner, objective, as_pictures(pictures.to(device)), texts, rng)
-        learner.step(loss, plan.rate(step))
-        losses.append(errors.mean())
+            learner.step(as_pictures(pictures.to(device)), texts, rng)
+        losses.append(learner.errors.mean())
         done = {"step": step + 1, "seconds": time.perf_counter() - started}
-        last = done["step"] == plan.steps or stop.wanted or done["seconds"] > args.minutes * 60
+        whole = done["step"] == plan.steps
+        last = whole or stop.asked or done["seconds"] > args.minutes * 60
         if done["step"] % args.report == 0 or last:
             stats.write(
                 {
@@ -121,15 +114,41 @@ def train(args: argparse.Namespace) -> None:
                 }
             )
             losses = []
-        if done["step"] * plan.batch % args.sheet < plan.batch or done["step"] == plan.steps:
+        if done["step"] * plan.batch % args.sheet < plan.batch or whole:
             stats.write({"step": done["step"]} | watch.look(learner, done["step"]))
         if last or time.perf_counter() - saved > args.save_every:
-            learner.save(run / "state", done)
-            export(args, plan, done, learner, text, tokenizer, things, stats)
-            write_progress(run, done["step"], plan.steps, done["step"] * plan.batch, done["seconds"])
+            save_state(run, learner, done)
+            if whole or done["step"] * plan.batch - watch.exported >= args.sheet or last:
+                export(args, plan, done, learner, text, tokenizer, things, stats)
+                watch.exported = done["step"] * plan.batch
+            write_progress(run, steps=plan.steps, samples=done["step"] * plan.batch, done=whole, **done)
             saved = time.perf_counter()
         if last:
             break
+
+
+def save_state(run: Path, learner: Learner, done: dict) -> None:
+    """One file, written beside and swapped in: who is killed while saving keeps the one before."""
+    run.mkdir(parents=True, exist_ok=True)
+    fresh = run / "state.safetensors.new"
+    save_file(learner.state_dict(), fresh, {"done": json.dumps(done)})
+    fresh.replace(run / "state.safetensors")
+
+
+def load_state(run: Path, learner: Learner) -> dict | None:
+    """{"step", "seconds"} and the learner as it was; None for a new run. DataError if it does not fit."""
+    path = run / "state.safetensors"
+    if not path.exists():
+        return None
+    try:
+        with safe_open(path, "pt") as file:
+            done = json.loads(file.metadata()["done"])
+            learner.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
+    except (SafetensorError, OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
+        raise DataError(
+            f"{path} is damaged or of another network ({str(error)[:200]}): remove it to begin anew."
+        ) from None
+    return done
 
 
 class Watch:
@@ -138,12 +157,13 @@ class Watch:
     def __init__(self, args, plan: Plan, batches, reader: Reader, objective: Objective, run: Path):
         self.args, self.plan, self.batches, self.reader = args, plan, batches, reader
         self.objective, self.run = objective, run
+        self.exported = 0  # samples when the weights were last exported
 
     def look(self, learner: Learner, step: int) -> dict:
         """What statistics say of it; the sheet goes to RUNS/NAME."""
         if self.args.stage == "stage2":
             return {}
-        stage = cascade.Stage(learner.averaged(), self.reader.text).eval()
+        stage = cascade.Stage(learner.ema, self.reader.text).eval()
         device, size = self.reader.device, self.plan.phase(step - 1).size
         scenes: list[Scene] = [scene for scene in self.batches.scenes(0) if scene.caption][:24]
         x0 = self.batches.painter(size).paint(scenes).to(device)
@@ -167,7 +187,7 @@ class Watch:
 def export(args, plan: Plan, done: dict, learner: Learner, text, tokenizer, things: Things, stats) -> None:
     """The folder that diffusers opens, and model.json beside it."""
     folder = Path(args.out) / cascade.FOLDERS[args.stage]
-    cascade.save(args.stage, cascade.Stage(learner.averaged(), text), tokenizer, folder)
+    cascade.save(args.stage, cascade.Stage(learner.ema, text), tokenizer, folder)
     words.write(things, folder)
     gpu = learner.device.type == "cuda"
     model = {
@@ -202,10 +222,11 @@ def export(args, plan: Plan, done: dict, learner: Learner, text, tokenizer, thin
 
 
 DATA = (
-    "Quick, Draw! (Google, CC BY 4.0); emoji by Noto and Blobmoji (Apache 2.0), Twemoji, FxEmoji, EmojiTwo and "
-    "Streamline (CC BY 4.0), Fluent Emoji (MIT), SerenityOS (BSD 2-Clause); Openclipart (public domain); Dungeon "
-    "Crawl Stone Soup tiles (CC0); photographs of tf_flowers (CC BY 2.0), Grocery Store (MIT) and clothing-dataset "
-    "(CC0); names of Unicode CLDR (Unicode License v3) and WordNet (Princeton). CREDITS.md says it in full."
+    "Quick, Draw! (Google, CC BY 4.0); emoji by Noto and Blobmoji (Apache 2.0), Twemoji, FxEmoji, EmojiTwo "
+    "and Streamline (CC BY 4.0), Fluent Emoji (MIT), SerenityOS (BSD 2-Clause); Openclipart (public domain); "
+    "Dungeon Crawl Stone Soup tiles (CC0); photographs of tf_flowers (CC BY 2.0), Grocery Store (MIT) and "
+    "clothing-dataset (CC0); names of Unicode CLDR (Unicode License v3) and WordNet (Princeton). CREDITS.md "
+    "says it in full."
 )
 
 
@@ -219,13 +240,20 @@ def main(argv: list[str] | None = None) -> None:
         return
     run = Path(args.runs) / args.name
     try:
-        with locked(run):
+        with running(run) as stop:
             if args.stage == "text":
                 train_text(Folders.of(args.data), run, steps=args.warm_up, seed=args.seed)
-                write_progress(run, args.warm_up, args.warm_up, args.warm_up * 256, 0.0)
+                write_progress(
+                    run,
+                    step=args.warm_up,
+                    steps=args.warm_up,
+                    samples=args.warm_up * 256,
+                    seconds=0,
+                    done=True,
+                )
             else:
-                train(args)
-    except DataError as error:
+                train(args, stop)
+    except (AlreadyRunning, DataError) as error:
         sys.exit(str(error))
 
 
