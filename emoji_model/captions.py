@@ -85,7 +85,12 @@ class Mix:
 PLAIN = Mix(empty=0.0, counts=(1.0,), grounds=0.0, jitter=0.0, styles={"": 1.0})
 """One thing on white, in no style named."""
 
-MIXES = {"full": Mix(), "plain": PLAIN, "pairs": Mix(counts=(0.55, 0.37, 0.08))}
+MIXES = {
+    "full": Mix(),
+    "plain": PLAIN,
+    "alone": Mix(empty=0.0, counts=(1.0,), grounds=0.1, jitter=0.02),
+    "pairs": Mix(counts=(0.55, 0.37, 0.08)),
+}
 
 AROUND = ((0.14, 0.56, 0.28), (0.86, 0.56, 0.28), (0.33, 0.2, 0.28), (0.67, 0.2, 0.28))
 VILLAGE = ((0.26, 0.76, 0.4), (0.62, 0.8, 0.36), (0.88, 0.68, 0.24))

@@ -19,10 +19,28 @@ PAIRS = 0.1
 SYNONYMS = 0.3
 
 EMOJI = frozenset(
-    (
-        "abacus, accordion, anchor, avocado, badger, bison, canoe, cupcake, dodo, flamingo, helicopter, "
-        "kangaroo, lobster, parrot, peacock, pineapple, snail, teapot, tractor, trumpet"
-    ).split(", ")
+    [
+        "abacus",
+        "accordion",
+        "anchor",
+        "avocado",
+        "badger",
+        "bison",
+        "canoe",
+        "cupcake",
+        "dodo",
+        "flamingo",
+        "helicopter",
+        "kangaroo",
+        "lobster",
+        "parrot",
+        "peacock",
+        "pineapple",
+        "snail",
+        "teapot",
+        "tractor",
+        "trumpet",
+    ]
 )
 """Concepts of which no artist's picture and no photograph is trained on (doodles of some of them are)."""
 

@@ -1,29 +1,271 @@
-"""Before diffusion: the text encoder learns what the words look like.
+"""Before diffusion: the text encoder learns what words look like, and what they mean.
 
-The UNet hears its captions late: to it they are one more noise until the text tells pictures apart.
-So the T5, and the pooling through which IF adds a caption to the time embedding, are first trained
-contrastively (Radford et al. 2021) against a small convolutional net on the pictures,
+The UNet hears its captions late: to it they are one more noise until the text tells pictures apart. And it
+learns from captions alone, so a word that no caption had would say nothing. So the T5, and the pooling through
+which IF adds a caption to the time embedding, are trained before it and then frozen:
 
-    logits_ij = <text_i, picture_j> / tau,   loss = (CE over rows + CE over columns) / 2,
+    pictures   logits_ij = <text_i, eye(picture_j)> / tau,  CE over rows and columns (Radford et al. 2021),
+               and the 8 x 8 thumbnail of what the caption names
+    meaning    1 - cos(W p, m) and 1 - cos(V s, m): m is what a teacher (minilm.py) says of the text, p the pooled
+               embedding [256], s the mean of the token states [192]; and the similarities within a batch
+               (Passalis and Tefas 2018), softmax(cos(m_i, m_j) / .05) ~ softmax(c cos(s_i, s_j)), of p likewise
 
-and to draw the 8 x 8 thumbnail of what they name. Five minutes; the net is thrown away.
+The texts are the captions of the pictures and as many words of WordNet, bare and in templates: a word that is
+never shown lands near what it means. Eye and heads are thrown away.
+
+A run can be killed at any time: every draw hangs on (seed, step) alone, and `warm-up.safetensors` (weights,
+optimizer and, as its metadata, the step) is swapped in whole; `warm-up.json` beside it is for people.
 """
 
+import json
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from itertools import accumulate
+from pathlib import Path
 from random import Random
+from typing import Protocol
 
+import safetensors.torch
 import torch
 import torch.nn.functional as F
+from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from emoji_model.captions import PLAIN, Cast
-from emoji_model.cascade import Stage, tokens
-from emoji_model.scenes import Painter
+from emoji_model.cascade import TOKENS, Stage
+from emoji_model.data import DataError
 
-LENGTH = 24  # tokens: names and keywords are short
-WIDTH = 256
+WIDTH = 256  # of the space in which texts and pictures meet
+MEANING = 384  # of the teacher's vectors
 THUMBNAIL = 8
+LENGTH = 32  # tokens of a usual step: captions are short
+LONG = 4  # every so many steps the texts are padded to TOKENS, as the UNet reads them, a third as many
+STEPS = 1200
+STATE = "warm-up.safetensors"
+TEMPLATES = ("{}", "{a}", "a picture of {a}", "a small {}")
+
+
+class Source(Protocol):
+    """Pictures and what they are called."""
+
+    def draw(self, step: int, count: int) -> tuple[Tensor, list[str]]:
+        """[count,3,32,32] in [-1,1] and a caption each; the same for the same step."""
+
+
+class Teacher(Protocol):
+    def embed(self, texts: Sequence[str]) -> Tensor:
+        """[N,384], of unit length."""
+
+
+def warm_up(
+    stage: Stage,
+    tokenizer,
+    source: Source,
+    teacher: Teacher | None,
+    words: Mapping[str, int],
+    folder: Path,
+    *,
+    names: Sequence[str] = (),
+    steps: int = STEPS,
+    batch: int = 256,
+    lr: float = 1e-3,
+    seed: int = 0,
+    save_every: float = 120.0,
+    bf16: bool = True,
+    report: Callable[[dict], None] = lambda line: print(json.dumps(line), flush=True),
+) -> dict:
+    """Train stage.text and stage.unet.add_embedding in place; the last line of the report.
+
+    teacher: None for pictures alone. words: word -> how common it is. names: of things, with other words for
+    them; half of the words told are of these. folder: for the state; what lies there is taken up, and a run
+    that is complete only loads its weights. save_every in seconds. DataError if the state does not fit.
+    """
+    device = next(stage.text.parameters()).device
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        pair = Pair(stage).to(device)
+    optimizer = torch.optim.AdamW(pair.parameters(), lr=lr, weight_decay=0.01, fused=True)
+    state = State(Path(folder), pair, optimizer, seed)
+    done = state.load()
+    told = Told(words, names, seed)
+    figures: list[dict] = []
+    started = saved = time.perf_counter()
+    before = done["seconds"]
+    for step in range(done["step"], steps):
+        long = step % LONG == LONG - 1
+        pictures, captions = source.draw(step, max(2, batch // 3) if long else batch)
+        kept = [k for k, caption in enumerate(captions) if caption.strip()]
+        x, texts = _jittered(pictures[kept], seed * 1_000_003 + step), [captions[k] for k in kept]
+        texts += told.draw(step, len(texts)) if teacher is not None else []
+        ids, mask = read(tokenizer, texts, TOKENS if long else LENGTH, full=long)
+        meaning = None if teacher is None else teacher.embed(texts).to(device)
+        for group in optimizer.param_groups:
+            group["lr"] = lr * min(1, (step + 1) / 50) * (1 - step / steps) ** 0.5
+        with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
+            loss, seen = pair(ids.to(device), mask.to(device), x.to(device), meaning, texts)
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(pair.parameters(), 1.0)
+        optimizer.step()
+        figures.append({"loss": float(loss.detach()), **seen})
+        done["step"], done["seconds"] = step + 1, before + time.perf_counter() - started
+        if (step + 1) % 50 == 0 or step + 1 == steps:
+            means = {k: round(sum(f[k] for f in figures) / len(figures), 4) for k in figures[0]}
+            done["last"] = {"warm_up": step + 1, **means, "seconds": round(done["seconds"], 1)}
+            report(done["last"])
+            figures = []
+        if step + 1 == steps or time.perf_counter() - saved > save_every:
+            state.save(done)
+            saved = time.perf_counter()
+    return done["last"]
+
+
+class Pair(nn.Module):
+    """The text path of a stage, an eye, and what joins them."""
+
+    def __init__(self, stage: Stage):
+        super().__init__()
+        self.text, self.pool = stage.text, stage.unet.add_embedding
+        width, states = stage.unet.config.time_embedding_dim, stage.text.config.d_model
+        self.tell, self.eye = nn.Linear(width, WIDTH), _eye()
+        self.draw = nn.Linear(width, 3 * THUMBNAIL**2)
+        self.of_pooled, self.of_states = nn.Linear(width, MEANING), nn.Linear(states, MEANING)
+        self.scale = nn.Parameter(torch.tensor(2.3))  # log 1/tau
+        self.near = nn.Parameter(torch.tensor([2.3, 2.3]))  # log c, of pooled and of states
+
+    def forward(
+        self, ids: Tensor, mask: Tensor, x: Tensor, meaning: Tensor | None, texts: Sequence[str]
+    ) -> tuple[Tensor, dict]:
+        """The loss and figures: `right`, the share of captions that find their picture; cosines of meaning.
+
+        ids, mask [B+W,L]; x [B,3,32,32] belongs to the first B texts; meaning [B+W,384].
+        """
+        states = self.text(input_ids=ids, attention_mask=mask).last_hidden_state
+        pooled, mean = self.pool(states).float(), masked_mean(states, mask)
+        loss, right = self._seen(pooled[: len(x)], x, texts[: len(x)])
+        figures = {"right": float(right)}
+        if meaning is not None:
+            for k, (name, said, head) in enumerate(
+                (("pooled", pooled, self.of_pooled), ("states", mean, self.of_states))
+            ):
+                far = 1 - F.cosine_similarity(head(said).float(), meaning).mean()
+                loss = loss + 2 * far + self._near(said, meaning, self.near[k])
+                figures[name] = 1 - float(far.detach())
+        return loss, figures
+
+    def _seen(self, pooled: Tensor, x: Tensor, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
+        """Do the captions find their pictures? Equal captions share theirs."""
+        said, seen = F.normalize(self.tell(pooled).float()), F.normalize(self.eye(x).float())
+        logits = said @ seen.T * self.scale.clamp(max=4.6).exp()
+        first = {text: k for k, text in reversed(list(enumerate(texts)))}
+        group = torch.tensor([first[text] for text in texts], device=x.device)
+        same = (group[:, None] == group[None]).float()
+        target = same / same.sum(1, keepdim=True)
+        apart = (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
+        drawn = F.mse_loss(self.draw(pooled).float(), F.adaptive_avg_pool2d(x, THUMBNAIL).flatten(1))
+        right = same.gather(1, logits.argmax(1, keepdim=True)).mean()
+        return apart + 2 * drawn, right.detach()
+
+    def _near(self, said: Tensor, meaning: Tensor, scale: Tensor) -> Tensor:
+        """Similarities within the batch, as they are and as a softmax, against the teacher's."""
+        taught, ours = meaning @ meaning.T, F.normalize(said) @ F.normalize(said).T
+        own = torch.eye(len(said), device=said.device) * -1e4
+        wanted = F.softmax(taught / 0.05 + own, 1)
+        given = F.log_softmax(ours * scale.clamp(max=4.6).exp() + own, 1)
+        return F.kl_div(given, wanted, reduction="batchmean") + 4 * F.mse_loss(ours, taught)
+
+
+class Told:
+    """Words to be told of, in templates: half by how common they are, half names of things."""
+
+    def __init__(self, words: Mapping[str, int], names: Sequence[str], seed: int):
+        self.words, self.names, self.seed = list(words), list(names), seed
+        self.weights = list(accumulate((2 + count) ** 0.5 for count in words.values()))
+
+    def draw(self, step: int, count: int) -> list[str]:
+        """`count` texts, the same for the same step."""
+        rng = Random(f"told {self.seed} {step}")
+        named = count // 2 if self.names else 0
+        chosen = [rng.choice(self.names) for _ in range(named if self.words else count if self.names else 0)]
+        if self.words:
+            chosen += rng.choices(self.words, cum_weights=self.weights, k=count - named)
+        return [rng.choice(TEMPLATES).format(word, a=with_article(word)) for word in chosen]
+
+
+def with_article(word: str) -> str:
+    """ "a kitten", "an automobile"; what looks like a plural stays as it is."""
+    if word.endswith("s") and not word.endswith(("ss", "us")):
+        return word
+    return f"{'an' if word[:1] in 'aeiou' else 'a'} {word}"
+
+
+def read(
+    tokenizer, texts: Sequence[str], length: int = TOKENS, *, full: bool = False
+) -> tuple[Tensor, Tensor]:
+    """Ids and mask [B,L] int64: lower case, cut at `length`, padded to the longest and one more, or to all."""
+    ids, mask = (
+        part
+        for part in tokenizer(
+            [text.lower().strip() for text in texts],
+            padding="max_length",
+            max_length=length,
+            truncation=True,
+            return_tensors="pt",
+        ).values()
+    )
+    end = length if full else min(length, int(mask.sum(1).max()) + 1)
+    return ids[:, :end], mask[:, :end]
+
+
+def masked_mean(states: Tensor, mask: Tensor) -> Tensor:
+    """Token states [B,L,D] and their mask [B,L] -> [B,D] float32."""
+    weight = mask[..., None].float()
+    return (states.float() * weight).sum(1) / weight.sum(1)
+
+
+class State:
+    """What a run keeps: one file, written beside and swapped in."""
+
+    def __init__(self, folder: Path, pair: Pair, optimizer: torch.optim.Optimizer, seed: int):
+        self.path, self.pair, self.optimizer, self.seed = folder / STATE, pair, optimizer, seed
+
+    def load(self) -> dict:
+        """{"step", "seconds", "last"}: where the run was, with its weights in place; 0 for a new one."""
+        if not self.path.exists():
+            return {"step": 0, "seconds": 0.0, "last": {}}
+        try:
+            with safe_open(self.path, "pt") as file:
+                done = json.loads(file.metadata()["done"])
+            tensors = safetensors.torch.load_file(self.path)
+            if done.pop("seed") != self.seed:
+                raise ValueError("it has another seed")
+            mine = {k.removeprefix("pair."): v for k, v in tensors.items() if k.startswith("pair.")}
+            self.pair.load_state_dict(mine)
+            kept: dict[int, dict[str, Tensor]] = {}
+            for name, tensor in tensors.items():
+                if name.startswith("optimizer."):
+                    _, index, key = name.split(".")
+                    kept.setdefault(int(index), {})[key] = tensor
+            groups = self.optimizer.state_dict()["param_groups"]
+            self.optimizer.load_state_dict({"state": kept, "param_groups": groups})
+        except (SafetensorError, OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
+            raise DataError(
+                f"{self.path} is damaged or of another training ({str(error)[:200]}): "
+                "remove it to begin the warm-up anew."
+            ) from None
+        return done
+
+    def save(self, done: dict) -> None:
+        tensors = {f"pair.{k}": v.detach().cpu().clone() for k, v in self.pair.state_dict().items()}
+        for index, state in self.optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{index}.{key}": v.detach().cpu().clone() for key, v in state.items()}
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        fresh = self.path.with_suffix(".new")
+        safetensors.torch.save_file(tensors, fresh, {"done": json.dumps(done | {"seed": self.seed})})
+        os.replace(fresh, self.path)
+        shown = self.path.with_suffix(".json.new")
+        shown.write_text(json.dumps(done, indent=1) + "\n")
+        os.replace(shown, self.path.with_suffix(".json"))
 
 
 def _eye() -> nn.Sequential:
@@ -34,80 +276,9 @@ def _eye() -> nn.Sequential:
     return nn.Sequential(*layers, nn.Flatten(), nn.Linear(256 * 4, WIDTH))
 
 
-class Pair(nn.Module):
-    """The text path of a stage, an eye, and what joins them."""
-
-    def __init__(self, stage: Stage):
-        super().__init__()
-        self.text, self.pool = stage.text, stage.unet.add_embedding
-        width = stage.unet.config.time_embedding_dim
-        self.tell, self.eye = nn.Linear(width, WIDTH), _eye()
-        self.draw = nn.Linear(width, 3 * THUMBNAIL**2)
-        self.scale = nn.Parameter(torch.tensor(2.3))  # log 1/tau
-
-    def forward(self, ids: Tensor, mask: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
-        """The loss, and the share of captions that find their picture."""
-        pooled = self.pool(self.text(input_ids=ids, attention_mask=mask).last_hidden_state).float()
-        said, seen = F.normalize(self.tell(pooled)), F.normalize(self.eye(x).float())
-        logits = said @ seen.T * self.scale.clamp(max=4.6).exp()
-        own = torch.arange(len(x), device=x.device)
-        apart = (F.cross_entropy(logits, own) + F.cross_entropy(logits.T, own)) / 2
-        thumbnails = F.adaptive_avg_pool2d(x, THUMBNAIL).flatten(1)
-        drawn = F.mse_loss(self.draw(pooled), thumbnails)
-        return apart + 2 * drawn, (logits.argmax(1) == own).float().mean()
-
-
-def warm_up(
-    stage: Stage,
-    tokenizer,
-    cast: Cast,
-    painter: Painter,
-    *,
-    batches: int,
-    batch: int = 256,
-    lr: float = 1e-3,
-    seed: int = 0,
-    bf16: bool = True,
-    report: Callable[[dict], None] = print,
-) -> float:
-    """Train stage.text and stage.unet.add_embedding in place; the share right in the last hundred batches."""
-    device = painter.atlas.device
-    torch.manual_seed(seed)
-    pair = Pair(stage).to(device)
-    optimizer = torch.optim.AdamW(pair.parameters(), lr=lr, weight_decay=0.01)
-    plain = Cast(cast.emoji, PLAIN)
-    batch = min(batch, len(cast.cast))
-    right, started = [], time.perf_counter()
-    for step in range(batches):
-        rng = Random(f"warm-up {seed} {step}")
-        rows = rng.sample(cast.cast, batch)
-        x = _jittered(painter.paint([plain.one(row) for row in rows]), seed * 1_000_003 + step)
-        ids, mask = tokens(tokenizer, [cast.describe(row, rng) for row in rows], LENGTH)
-        for group in optimizer.param_groups:
-            group["lr"] = lr * min(1, step / 50) * (1 - step / batches) ** 0.5
-        with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-            loss, share = pair(ids.to(device), mask.to(device), F.adaptive_avg_pool2d(x, 32))
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(pair.parameters(), 1.0)
-        optimizer.step()
-        right.append(float(share))
-        if step % 50 == 49:
-            report(
-                {
-                    "warm_up": step + 1,
-                    "loss": round(float(loss.detach()), 4),
-                    "right": round(sum(right[-50:]) / len(right[-50:]), 3),
-                    "seconds": round(time.perf_counter() - started, 1),
-                }
-            )
-    return sum(right[-100:]) / len(right[-100:])
-
-
 def _jittered(x: Tensor, seed: int) -> Tensor:
-    """Moved by up to two pixels in 64 and made lighter or darker: the eye is to see things, not pixels."""
-    rng = torch.Generator().manual_seed(seed)
-    reach = max(1, x.shape[-1] // 32)
-    dx, dy = (int(torch.randint(-reach, reach + 1, (), generator=rng)) for _ in range(2))
+    """Moved by up to two pixels and made lighter or darker: the eye is to see things, not pixels."""
+    rng = torch.Generator().manual_seed(seed & 0xFFFFFFFF)
+    dx, dy = (int(torch.randint(-2, 3, (), generator=rng)) for _ in range(2))
     gain = 1 + 0.1 * torch.randn(len(x), 1, 1, 1, generator=rng).to(x.device)
     return (x.roll((dy, dx), (2, 3)) * gain).clamp(-1, 1)

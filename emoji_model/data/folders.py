@@ -22,7 +22,7 @@ class DataError(RuntimeError):
 
 @dataclass(frozen=True)
 class Folders:
-    """parent  a folder that holds artists/, doodles/, photos/ and noto-emoji/; None: the environment only."""
+    """parent  a folder that holds artists/, doodles/, ...; what it lacks, or None, is left to the environment"""
 
     parent: Path | None = None
 
@@ -36,7 +36,8 @@ class Folders:
         """The folder of a kind of KINDS. DataError if it is nowhere."""
         variable, what = KINDS[kind]
         named = os.environ.get(variable)
-        path = self.parent / kind if self.parent else Path(named) if named else None
+        inside = self.parent / kind if self.parent else None
+        path = Path(named) if named and not (inside and inside.exists()) else inside
         if path is None:
             raise DataError(
                 f"Where are {what}? Give the folder above {kind}/ with --data, or {kind} in {variable}. {HOW}"
