@@ -6,7 +6,8 @@
 
 Digits are drawn by the same recipes, loop, engine and half-precision networks as in the app.
 
-    class accuracy   share of class-conditioned samples that the classifier reads as the digit asked for
+    class accuracy   share of class-conditioned samples that the classifier reads as the digit asked for;
+                     with guidance as in the course (gamma 5), and as `..._gamma1` without
     class frechet    Frechet distance, in the classifier's features, of the samples to the 10,000 test
                      digits; the floors are the same distance of real training digits: of 5,000 of them, and
                      of as many as there are samples, for a small set looks farther away than it is
@@ -35,6 +36,7 @@ from mnist_models.objectives import DENOISER_SIGMA
 SAMPLED, DENOISER = ("flow-class", "ddpm-class"), "denoiser"
 MEASURED = (*SAMPLED, DENOISER)
 GAMMA = 5.0  # guidance scale, the course's
+UNGUIDED = 1.0  # what the model knows of a class by itself
 SHEET = 100  # digits in one recipe: ten of each class
 FLOOR_DIGITS = 5_000  # training digits whose distance to the test digits is the floor
 
@@ -81,7 +83,7 @@ class Judge:
         return float((read == asked).double().mean()), frechet_distance(features, self.test_features)
 
 
-def drawn(studio: Studio, model: str, plan: Plan) -> tuple[Tensor, Tensor]:
+def drawn(studio: Studio, model: str, plan: Plan, gamma: float = GAMMA) -> tuple[Tensor, Tensor]:
     """plan.samples digits [N,1,28,28] and the class asked of each [N]; sample n starts from seed n."""
     pictures = []
     for first in range(0, plan.samples, SHEET):
@@ -90,25 +92,27 @@ def drawn(studio: Studio, model: str, plan: Plan) -> tuple[Tensor, Tensor]:
             model=model.split("-")[0],
             conditioning="class",
             digits=f"{SHEET // 10}x10",
-            gamma=GAMMA,
+            gamma=gamma,
             seed=first,
             **plan.sampler(model),
         )
         *_, result = studio.run(recipe)
         pictures.append(result.pictures)
-        print(f"{model}: {first + SHEET} of {plan.samples} digits", file=sys.stderr)
+        print(f"{model}, gamma {gamma:g}: {first + SHEET} of {plan.samples} digits", file=sys.stderr)
     return torch.cat(pictures), torch.arange(10).repeat(plan.samples // 10)
 
 
 def sampled(studio: Studio, model: str, judge: Judge, plan: Plan) -> dict:
     """What model.json shall say of a class-conditioned model."""
     began = time.perf_counter()
-    pictures, asked = drawn(studio, model, plan)
+    accuracy, distance = judge.of(*drawn(studio, model, plan))
+    alone, farther = judge.of(*drawn(studio, model, plan, UNGUIDED))
     seconds = time.perf_counter() - began
-    accuracy, distance = judge.of(pictures, asked)
     return {
         "class_accuracy": round(accuracy, 4),
         "class_frechet": round(distance, 3),
+        "class_accuracy_gamma1": round(alone, 4),
+        "class_frechet_gamma1": round(farther, 3),
         "frechet_floor": round(judge.floor(FLOOR_DIGITS), 3),
         "frechet_floor_at_samples": round(judge.floor(plan.samples), 3),
         "samples": plan.samples,
@@ -165,7 +169,7 @@ def flat(quality: dict[str, dict]) -> dict:
     for model in SAMPLED:
         if one := quality.get(model):
             kind = model.split("-")[0]
-            figures |= {f"{kind}_{name}": one[name] for name in ("class_accuracy", "class_frechet")}
+            figures |= {f"{kind}_{name}": one[name] for name in one if name.startswith("class_")}
             figures |= {name: one[name] for name in ("frechet_floor", "frechet_floor_at_samples")}
     if one := quality.get(DENOISER):
         figures |= {"denoiser_mse": one["mse"], "identity_mse": one["identity_mse"]}

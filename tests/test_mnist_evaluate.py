@@ -86,6 +86,10 @@ def test_known_networks_get_the_figures_they_deserve(root, house, capsys):
     assert report["flow_class_accuracy"] == pytest.approx(off_by_one, abs=1e-4)
     assert report["ddpm_class_frechet"] == pytest.approx(frechet_distance(features, real), abs=2e-3)
     assert report["flow_class_frechet"] == report["ddpm_class_frechet"]  # the same digits, in another order
+    read, features = classifier.judge(net, torch.stack([exact[int(d)].clamp(0, 1) for d in asked]))  # gamma 1
+    alone = float((read == asked).double().mean())
+    assert report["ddpm_class_accuracy_gamma1"] == pytest.approx(alone, abs=1e-4)
+    assert report["ddpm_class_frechet_gamma1"] == pytest.approx(frechet_distance(features, real), abs=2e-3)
 
     black = float(data.as_pictures(test[:150]).square().mean())  # the error of the answer "nothing is there"
     assert report["denoiser_mse"] == pytest.approx(black, abs=1e-4)
@@ -104,7 +108,7 @@ def test_no_two_samples_start_from_one_noise(root, house, monkeypatch):
     real = evaluate.Recipe.of
     monkeypatch.setattr(evaluate.Recipe, "of", lambda *a, **k: seen.append(k["seed"]) or real(*a, **k))
     evaluate.measured(["flow-class"], PLAN, root, None)
-    assert seen == [0, 100]  # a recipe of 100 digits uses the 100 seeds from its own
+    assert seen == [0, 100] * 2  # a recipe of 100 digits uses the 100 seeds from its own; gamma 5, gamma 1
 
 
 def test_write_stores_each_figure_with_its_model(root, house, capsys):
