@@ -95,7 +95,7 @@ def samples(
     ids, mask = tokens(tokenizer, [*prompts, ""])
     read = stage.read(ids.to(device), mask.to(device))
     said = dict(zip([*prompts, ""], read))
-    return driven(process, lambda ask: _answer(stage, ask, said, bf16))
+    return driven(process, lambda ask: answered(stage, ask, said, bf16))
 
 
 @torch.no_grad()
@@ -122,7 +122,7 @@ def enlarged(
     estimate = given(CARD, Condition(tuple(prompts), beside, noise_level))
     process = denoise(noise, path, estimate, rng, threshold=dynamic(largest=1.0))
     said = dict(zip(prompts, stage.read(*tokens(tokenizer, list(prompts)))))
-    return driven(process, lambda ask: _answer(stage, ask, said, bf16))
+    return driven(process, lambda ask: answered(stage, ask, said, bf16))
 
 
 def driven(process: Process, answer) -> Tensor:
@@ -137,7 +137,8 @@ def driven(process: Process, answer) -> Tensor:
         return done.value
 
 
-def _answer(stage: Stage, ask: Ask, said: dict[str, Tensor], bf16: bool) -> Answer:
+def answered(stage: Stage, ask: Ask, said: dict[str, Tensor], bf16: bool) -> Answer:
+    """What a stage says to a question; said: prompt -> its embeddings [77,D]."""
     x, rows, level = ask.x, len(ask.x), None
     t = torch.full((rows,), int(ask.level.t), device=x.device)
     if ask.cond.beside is not None:

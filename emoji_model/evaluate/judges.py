@@ -1,4 +1,6 @@
-"""How well the judges read real pictures: `python -m emoji_model.evaluate.judges --json`. Trains them if need be.
+"""How well the judges read real pictures: `python -m emoji_model.evaluate.judges --json`.
+
+They are trained first if need be.
 
     doodle_reader_top1, _top5    on the doodles held out, of 345 things
     thing_reader_top1, _top5     on the combinations of thing and style held out, by the network's answer
@@ -27,7 +29,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--data", help="the folder above artists/, doodles/, photos/; else the environment")
     args = parser.parse_args(argv)
     try:
-        said = Judges(Things.read(Folders.of(args.data)), args.cache).accuracy()
+        said = Judges(Things.read(Folders.of(args.data)), args.cache).ready().accuracy()
     except DataError as error:
         sys.exit(str(error))
     print(json.dumps(said) if args.json else "\n".join(f"{name:28} {value}" for name, value in said.items()))

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -30,7 +31,7 @@ class Reader(nn.Module):
         super().__init__()
         self.stem = _conv(channels, widths[0], stride=2, kernel=5)
         self.blocks = nn.ModuleList(
-            nn.Sequential(_conv(a, b, stride=2), Residual(b)) for a, b in zip(widths, widths[1:])
+            nn.Sequential(_conv(a, b, stride=2), Residual(b)) for a, b in pairwise(widths)
         )
         self.heads = nn.ModuleDict({name: nn.Linear(widths[-1], count) for name, count in heads.items()})
 
@@ -94,9 +95,7 @@ class Lessons:
         return self.lr * (done / 0.1 if done < 0.1 else 0.5 + 0.5 * math.cos(math.pi * (done - 0.1) / 0.9))
 
 
-def learn(
-    net: Reader, batch: Callable[[int, int], Batch], lessons: Lessons, state: Path, name: str
-) -> float:
+def learn(net: Reader, batch: Callable[[int, int], Batch], lessons: Lessons, state: Path, name: str) -> float:
     """Train `net`; seconds that it took. batch(step, side) gives the same batch for the same step.
 
     The training so far lies in `state` while it lasts; where there is one, it goes on from there.

@@ -77,23 +77,32 @@ class Judges:
             if all(said.get(key) == value for key, value in made.items()):
                 net.load_state_dict(load_file(weights))
                 return net.eval().to(memory_format=torch.channels_last)
-        print(f"training the judge of {name} on real pictures, into {self.cache}", file=sys.stderr, flush=True)
+        print(f"training the judge of {name} on real pictures: {weights}", file=sys.stderr, flush=True)
         self.cache.mkdir(parents=True, exist_ok=True)
         seconds = learn(net, batch, lessons, self.cache / f"{name}.{self.digest[:8]}.state", name)
         save_file({key: value.contiguous() for key, value in net.state_dict().items()}, weights)
-        notes.write_text(json.dumps(made | {"seconds": round(seconds), "accuracy": tested(net)}, indent=1) + "\n")
+        made |= {"seconds": round(seconds), "accuracy": tested(net)}
+        notes.write_text(json.dumps(made, indent=1) + "\n")
         return net
 
     def accuracy(self) -> dict[str, float]:
-        """What the judges themselves reach on real pictures that they have not met."""
-        self.doodle_reader, self.picture_reader  # noqa: B018  made if need be
-        notes = [json.loads((self.cache / f"{name}.json").read_text()) for name in ("doodles", "pictures")]
-        return notes[0]["accuracy"] | notes[1]["accuracy"]
+        """What the judges asked so far themselves reach on real pictures that they have not met."""
+        said = {}
+        for name, reader in (("doodles", "doodle_reader"), ("pictures", "picture_reader")):
+            if reader in vars(self):
+                said |= json.loads((self.cache / f"{name}.json").read_text())["accuracy"]
+        return said
+
+    def ready(self) -> "Judges":
+        """Both of them, trained if need be."""
+        self.doodle_reader, self.picture_reader  # noqa: B018
+        return self
 
     def _doodle_accuracy(self, net: Reader) -> dict[str, float]:
         """On all doodles held out, drawn plainly."""
         rows, labels = real.held_doodles(self.real)
-        said = torch.cat([read(net, real.doodles_of(self.real, part), "doodles") for part in parts(rows, 400)])
+        shown = (real.doodles_of(self.real, part) for part in parts(rows, 400))
+        said = torch.cat([read(net, x, "doodles") for x in shown])
         return {f"doodle_reader_top{k}": share(top(said, labels, k)) for k in (1, 5)} | {
             "doodles_read": len(rows)
         }
@@ -121,7 +130,7 @@ class Judges:
         return report
 
     def _references(self, net: Reader, lessons: real.PictureLessons) -> tuple[Tensor, Tensor]:
-        """Features of the pictures trained on, twelve of a thing in a style at most, and which things they show."""
+        """Features of the pictures trained on, and what they show; twelve of a thing in a style at most."""
         scenes = [
             lessons.cast.one(name, row=row)
             for name in self.names

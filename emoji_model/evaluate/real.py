@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from diffusion_core.filters import gaussian
 from emoji_model.captions import Cast, Mix, Scene, rows_in
 from emoji_model.data.doodles import raster
 from emoji_model.evaluate.networks import IGNORED, Batch
@@ -28,16 +29,20 @@ SIDE = 64  # of what the judges are shown
 
 
 def ink(x: Tensor) -> Tensor:
-    """Doodles in any colours on any paper or board [B,3,S,S] -> how much of the ink is where, [B,1,S,S] in [0,1].
+    """Doodles in any colours on any paper or board [B,3,S,S] -> where the ink is, [B,1,S,S] in [0,1].
 
     The paper's colour is the median of the picture's edge; ink is the largest distance from it of any
-    channel, and the darkest half a percent counts as 1.
+    channel, and the strongest half a percent counts as 1.
     """
     edge = torch.cat([x[..., :2, :].flatten(2), x[..., -2:, :].flatten(2), x[..., :2].flatten(2)], 2)
     paper = edge.median(2).values[..., None, None]
-    far = (x - paper).abs().amax(1, keepdim=True)
-    full = far.flatten(1).quantile(0.995, dim=1).clamp(min=0.2)
-    return (far / full.view(-1, 1, 1, 1)).clamp(max=1)
+    return _full((x - paper).abs().amax(1, keepdim=True))
+
+
+def _full(ink: Tensor) -> Tensor:
+    """[B,1,S,S], the strongest half a percent made 1, so that pale and blurred lines count like others."""
+    most = ink.flatten(1).quantile(0.995, dim=1).clamp(min=0.1)
+    return (ink / most.view(-1, 1, 1, 1)).clamp(0, 1)
 
 
 class DoodleLessons:
@@ -55,8 +60,8 @@ class DoodleLessons:
         rng = np.random.default_rng((self.seed, epoch, place))
         pictures = np.stack([self._bent(int(row), side, rng) for row in rows])
         x = torch.from_numpy(pictures)[:, None]
-        if rng.random() < 0.2:  # soft lines, as young models draw them
-            x = F.avg_pool2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
+        if rng.random() < 0.3:  # soft lines, as young models draw them, and what hybrids show from afar
+            x = _full(gaussian(rng.uniform(0.3, 2.2))(x))
         noise = torch.from_numpy(rng.normal(0, 0.04, x.shape).astype(np.float32))
         labels = torch.from_numpy(self.doodles.label[rows].astype(np.int64))
         return (x + noise).clamp(0, 1), {"doodles": labels}
@@ -178,12 +183,13 @@ def held_scenes(things: Things, *, photos: int = 4, made: int = 2, seed: int = 0
 
 def all_rows(things: Things) -> list[int]:
     """Rows of every picture of the things, trained on or held out."""
-    return sorted({r for t in things.values() for part in (t.pictures, t.held) for rs in part.values() for r in rs})
+    there = (rows for t in things.values() for part in (t.pictures, t.held) for rows in part.values())
+    return sorted({row for rows in there for row in rows})
 
 
 def digest(things: Things) -> str:
-    """SHA-256 of what the judges learn from: which pictures (by the checksums in their archives), which doodles,
-    and which of them are held out."""
+    """SHA-256 of what the judges learn from: which pictures (by the checksums in their archives), which
+    doodles, and which of them are held out."""
     known = sha256()
     doodles = things.doodles
     for array in (doodles.key_id, doodles.label, doodles.held_out):
