@@ -10,7 +10,7 @@ which IF adds a caption to the time embedding, are trained before it and then fr
                embedding [256], s the mean of the token states [192]; and the similarities within a batch
                (Passalis and Tefas 2018), softmax(cos(m_i, m_j) / .05) ~ softmax(c cos(s_i, s_j)), of p likewise
 
-The texts are the captions of the pictures and as many words of WordNet, bare and in templates: a word that is
+The texts are half of the captions and twice as many words of WordNet, bare and in templates: a word that is
 never shown lands near what it means. Eye and heads are thrown away.
 
 A run can be killed at any time: every draw hangs on (seed, step) alone, and `warm-up.safetensors` (weights,
@@ -95,14 +95,16 @@ def warm_up(
         long = step % LONG == LONG - 1
         pictures, captions = source.draw(step, max(2, batch // 3) if long else batch)
         kept = [k for k, caption in enumerate(captions) if caption.strip()]
-        x, texts = _jittered(pictures[kept], seed * 1_000_003 + step), [captions[k] for k in kept]
-        texts += told.draw(step, len(texts)) if teacher is not None else []
-        ids, mask = read(tokenizer, texts, TOKENS if long else LENGTH, full=long)
-        meaning = None if teacher is None else teacher.embed(texts).to(device)
+        x, captions = _jittered(pictures[kept], seed * 1_000_003 + step), [captions[k] for k in kept]
+        words_told = told.draw(step, len(kept)) if teacher is not None else []
+        texts = [group for group in (captions, words_told) if group]
+        ids = [read(tokenizer, group, TOKENS if long else LENGTH, full=long) for group in texts]
+        taught = captions[: len(kept) // 2] + words_told
+        meaning = None if teacher is None else teacher.embed(taught).to(device)
         for group in optimizer.param_groups:
             group["lr"] = lr * min(1, (step + 1) / 50) * (1 - step / steps) ** 0.5
         with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-            loss, seen = pair(ids.to(device), mask.to(device), x.to(device), meaning, texts)
+            loss, seen = pair(ids, x.to(device), meaning, captions)
         optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(pair.parameters(), 1.0)
@@ -133,18 +135,26 @@ class Pair(nn.Module):
         self.scale = nn.Parameter(torch.tensor(2.3))  # log 1/tau
         self.near = nn.Parameter(torch.tensor([2.3, 2.3]))  # log c, of pooled and of states
 
+    def hear(self, ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Ids and mask [B,L] -> what is pooled [B,256] and the mean of the token states [B,192]."""
+        ids, mask = ids.to(self.scale.device), mask.to(self.scale.device)
+        states = self.text(input_ids=ids, attention_mask=mask).last_hidden_state
+        return self.pool(states).float(), masked_mean(states, mask)
+
     def forward(
-        self, ids: Tensor, mask: Tensor, x: Tensor, meaning: Tensor | None, texts: Sequence[str]
+        self, read: list[tuple[Tensor, Tensor]], x: Tensor, meaning: Tensor | None, captions: Sequence[str]
     ) -> tuple[Tensor, dict]:
         """The loss and figures: `right`, the share of captions that find their picture; cosines of meaning.
 
-        ids, mask [B+W,L]; x [B,3,32,32] belongs to the first B texts; meaning [B+W,384].
+        read: ids and mask of the B captions of x [B,3,32,32], then of W words, shorter; meaning [B//2+W,384],
+        of the first half of the captions and of the words.
         """
-        states = self.text(input_ids=ids, attention_mask=mask).last_hidden_state
-        pooled, mean = self.pool(states).float(), masked_mean(states, mask)
-        loss, right = self._seen(pooled[: len(x)], x, texts[: len(x)])
+        pooled, mean = (torch.cat(parts) for parts in zip(*(self.hear(*group) for group in read)))
+        loss, right = self._seen(pooled[: len(x)], x, captions)
         figures = {"right": float(right)}
         if meaning is not None:
+            half = len(x) // 2
+            pooled, mean = (torch.cat([part[:half], part[len(x) :]]) for part in (pooled, mean))
             for k, (name, said, head) in enumerate(
                 (("pooled", pooled, self.of_pooled), ("states", mean, self.of_states))
             ):
