@@ -1,241 +1,434 @@
 """Scenes and the captions that describe them, drawn from a seed.
 
-A scene is plain data: which emoji stand where, on which ground, in which style. Its caption names what
-is in it, so that a prompt means more than a lookup:
+A scene is plain data: which pictures and doodles stand where, on which ground, in which style. Its caption
+names what is in it, so that a prompt means more than a lookup:
 
-    a dog                          one thing, by its name, another word for it, or its keywords
-    a dog next to a tree           two or three things; above, below, wearing
-    people around a campfire       four people, and what people gather around
-    a snowy mountain village       houses below a mountain
-    a small crown, many stars      sizes and numbers
-    ... on a blue background       grounds
-    an oil painting of ...         styles, see styles.py
+    a dog                            one thing, by its name, another word for it, or its keywords
+    a 3D render of a dog             in an artist's style, or in one made by a filter (styles.py)
+    a doodle of a dog                by people; with chalk, in coloured ink, on coloured paper, filled
+    a dog next to a tree             two or three things; above, below, wearing
+    two dogs, many stars             numbers
+    people around a campfire         four people, and what people gather around
+    a snowy mountain village         houses below a mountain
+    ... on a blue background         grounds
 
-`scene(album, rng, mix)` draws one; the same seed gives the same scene and caption on every machine.
+`Cast(things, mix).scene(rng)` draws one; the same seed gives the same scene and caption on every machine.
+Nothing that held_out.py names is ever drawn.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 from typing import NamedTuple
 
-from emoji_model.data import Emoji
+from emoji_model import held_out
+from emoji_model.things import COLOURED, Thing, Things
 from emoji_model.vocabulary import (
+    BOARDS,
     CENTRES,
+    CHALKS,
     COLOURS,
+    CORE,
     HATS,
     HEADS,
     HOMES,
-    MORE_NAMES,
     MOUNTAINS,
+    OF_DOODLES,
+    PAPERS,
+    PENS,
     PEOPLE,
+    PHRASES,
     STYLES,
+    WITH_FILTERS,
     article,
-    is_core,
-    is_sign,
     plural,
 )
+
+WHITE = (1.0, 1.0, 1.0)
 
 
 @dataclass(frozen=True)
 class Mix:
-    """How often scenes are what; the shares of one choice are weights."""
+    """How often scenes are what. The shares of `counts` and of `styles` are weights.
+
+    styles  "" is no style named, which may be any of COLOURED
+    core    how much more often the things of CORE appear than others
+    """
 
     empty: float = 0.1  # captions that say nothing
-    things: tuple[float, ...] = (0.70, 0.22, 0.08)  # one, two, more things
-    grounds: float = 0.25  # scenes on something other than white
-    styles: float = 0.30  # scenes in a style
-    signs: float = 0.15  # how often a sign, against a pictured thing
-    core: bool = False  # only the most pictured things
+    counts: tuple[float, ...] = (0.76, 0.20, 0.04)  # one, two, more things
+    grounds: float = 0.2  # coloured scenes on something other than white
+    core: float = 2.0
     jitter: float = 0.04  # how far and how much smaller, in parts of the picture
+    styles: dict[str, float] = field(
+        default_factory=lambda: {
+            "": 0.22,
+            "cartoon": 0.06,
+            "sticker": 0.06,
+            "3d render": 0.06,
+            "line drawing": 0.05,
+            "comic": 0.02,
+            "pixel art": 0.025,
+            "clip art": 0.015,
+            "photo": 0.04,
+            "oil painting": 0.025,
+            "pencil drawing": 0.025,
+            "lithograph": 0.025,
+            "mosaic": 0.025,
+            "doodle": 0.24,
+            "chalk drawing": 0.06,
+            "ink drawing": 0.06,
+        }
+    )
 
 
-PLAIN = Mix(things=(1.0,), grounds=0.0, styles=0.0, jitter=0.0)
-"""One thing on white."""
+PLAIN = Mix(empty=0.0, counts=(1.0,), grounds=0.0, jitter=0.0, styles={"": 1.0})
+"""One thing on white, in no style named."""
 
 MIXES = {
     "full": Mix(),
     "plain": PLAIN,
-    "core": Mix(things=(0.86, 0.12, 0.02), grounds=0.10, styles=0.20, core=True, jitter=0.0),
-    "pairs": Mix(things=(0.40, 0.50, 0.10), grounds=0.10, styles=0.20, core=True, jitter=0.0),
+    "alone": Mix(empty=0.0, counts=(1.0,), grounds=0.1, jitter=0.02),
+    "pairs": Mix(counts=(0.55, 0.37, 0.08)),
 }
-
 
 AROUND = ((0.14, 0.56, 0.28), (0.86, 0.56, 0.28), (0.33, 0.2, 0.28), (0.67, 0.2, 0.28))
 VILLAGE = ((0.26, 0.76, 0.4), (0.62, 0.8, 0.36), (0.88, 0.68, 0.24))
-"""Where people stand around something, and houses below a mountain: middle and size, as a Thing has them."""
+"""Where people stand around something, and houses below a mountain: middle and size, as a Placed has them."""
 
 
-class Thing(NamedTuple):
-    """emoji  its row in the album; x, y  its middle and size its side, in parts of the picture's side."""
+class Placed(NamedTuple):
+    """doodle  is `row` one of Doodles, or one of Pictures?
+    x, y, size  its middle and its side, in parts of the picture's side
+    flip, turn  mirrored; turned by radians (doodles only)
+    """
 
-    emoji: int
+    row: int
+    doodle: bool = False
     x: float = 0.5
     y: float = 0.5
     size: float = 1.0
+    flip: bool = False
+    turn: float = 0.0
 
 
 @dataclass(frozen=True)
 class Scene:
-    """What is to be seen, and `caption`, what a prompt would call it ("" for one in ten)."""
+    """What is to be seen, and `caption`, what a prompt would call it ("" for one in ten).
 
-    things: tuple[Thing, ...]
+    colours  of the ground, above and below;  style  one of STYLES, or "" where none is named
+    ink, width, fill  of doodles: RGB, in parts of the side, RGB or None
+    seed  of what is random in grounds and styles;  names  of the things, for measuring
+    """
+
+    placed: tuple[Placed, ...]
     caption: str
     ground: str = "plain"
-    colours: tuple = ((1.0, 1.0, 1.0), (1.0, 1.0, 1.0))  # of the ground, above and below
-    style: str = "none"
-    seed: int = 0  # of what is random in grounds and styles
-    names: tuple[str, ...] = field(default=(), compare=False)  # of the things, for measuring
+    colours: tuple = (WHITE, WHITE)
+    style: str = ""
+    ink: tuple = PENS["black"]
+    width: float = 0.035
+    fill: tuple | None = None
+    seed: int = 0
+    names: tuple[str, ...] = field(default=(), compare=False)
 
 
 class Cast:
-    """The cast of an album under a mix: who may appear, and how often."""
+    """The things under a mix: who may appear in which style, and how often."""
 
-    def __init__(self, emoji: list[Emoji], mix: Mix):
-        self.emoji, self.mix = emoji, mix
-        wanted = is_core if mix.core else (lambda each: not each.held_out)
-        self.cast = [row for row, each in enumerate(emoji) if wanted(each)]
-        if not self.cast:  # an album of other names than Noto's
-            self.cast = list(range(len(emoji)))
-        self.weights = [mix.signs if is_sign(emoji[row]) else 1.0 for row in self.cast]
-        self.props = [row for row in self.cast if not is_sign(emoji[row])] or self.cast
-        self.hats = [row for row in self.cast if emoji[row].name in HATS]
-        self.heads = [row for row in self.cast if emoji[row].name in HEADS]
-        self.people = [row for row in self.cast if emoji[row].name in PEOPLE]
-        self.centres = [row for row in self.cast if emoji[row].name in CENTRES]
-        self.mountains = [row for row in self.cast if emoji[row].name in MOUNTAINS]
-        self.homes = [row for row in self.cast if emoji[row].name in HOMES]
+    def __init__(self, things: Things, mix: Mix = PLAIN):
+        self.things, self.mix = things, mix
+        self.by_style = {style: self._shown(style) for style in ("", *STYLES)}
+        self.styles = {s: w for s, w in mix.styles.items() if w and self.by_style[s]}
+        self.weights = {
+            style: [mix.core if name in CORE else 1.0 for name in names]
+            for style, names in self.by_style.items()
+        }
+
+    def _shown(self, style: str) -> list[str]:
+        return [name for name, thing in self.things.items() if rows_in(thing, style)]
 
     def scene(self, rng: Random) -> Scene:
         """One scene and its caption."""
-        mix = self.mix
-        count = 1 + rng.choices(range(len(mix.things)), mix.things)[0]
-        if count == 1:
-            things, words = self._alone(rng)
-        elif count == 2:
-            things, words = self._pair(rng)
-        else:
-            things, words = self._more(rng)
-        style = rng.choice(STYLES[1:]) if rng.random() < mix.styles else "none"
-        ground, colours, where = "plain", ((1.0, 1.0, 1.0),) * 2, ""
-        if style == "photo":
-            ground = "table"
-        elif rng.random() < mix.grounds:
-            ground, colours, where = _ground(rng)
-        caption = _styled(style, words, rng) + where
-        if rng.random() < mix.empty:
+        style = rng.choices(list(self.styles), list(self.styles.values()))[0]
+        count = 1 + rng.choices(range(len(self.mix.counts)), self.mix.counts)[0]
+        if style == "photo":  # photographs fill the picture
+            count = 1
+        look = _doodled(style, rng) if style in OF_DOODLES else self._ground(style, rng)
+        draw: Callable = (self._alone, self._pair, self._more)[count - 1]
+        placed, words, names = draw(style, rng)
+        if any(not p.doodle and self.things.pictures[p.row].set == "photo" for p in placed):
+            look = Look()
+        caption = _phrase(style, look, rng) + words + look.where
+        if rng.random() < self.mix.empty:
             caption = ""
-        names = tuple(self.emoji[thing.emoji].name for thing in things)
-        return Scene(tuple(things), caption, ground, colours, style, rng.getrandbits(31), names)
+        seed = rng.getrandbits(31)
+        return Scene(
+            tuple(placed),
+            caption,
+            look.ground,
+            look.colours,
+            style,
+            look.ink,
+            look.width,
+            look.fill,
+            seed,
+            names,
+        )
 
-    def one(self, row: int, caption: str | None = None) -> Scene:
-        """A plain scene of one emoji, for references and measures."""
-        name = self.emoji[row].name
-        return Scene((Thing(row),), article(name) if caption is None else caption, names=(name,))
+    def one(self, name: str, style: str = "", rng: Random | None = None, *, row: int | None = None) -> Scene:
+        """A scene of one thing in a style, in the middle of white (of a board for chalk)."""
+        rng = rng or Random(name)
+        look = _doodled(style, rng, plain=True) if style in OF_DOODLES else Look()
+        if style == "photo" and "photo" not in self.things[name].pictures:
+            look = Look("table")
+        row = rng.choice(rows_in(self.things[name], style)) if row is None else row
+        placed = Placed(row, style in OF_DOODLES, size=0.9 if style in OF_DOODLES else 1.0)
+        caption = _phrase(style, look, rng) + article(self.called(name, style))
+        return Scene(
+            (placed,),
+            caption,
+            look.ground,
+            look.colours,
+            style,
+            look.ink,
+            look.width,
+            look.fill,
+            rng.getrandbits(31),
+            (name,),
+        )
 
     # --- one, two, three things ---
 
-    def _alone(self, rng: Random) -> tuple[list[Thing], str]:
-        row = rng.choices(self.cast, self.weights)[0]
-        kind = rng.random()
-        loose = self.mix.jitter
-        if loose and kind < 0.07:
-            return [self._at(rng, row, 0.5, 0.55, 0.45)], f"a small {self.call(row, rng)}"
-        if loose and kind < 0.14:
-            places = [(x, y) for x in (0.2, 0.5, 0.8) for y in (0.2, 0.5, 0.8)]
-            chosen = rng.sample(places, rng.randint(4, 9))
-            return [self._at(rng, row, x, y, 0.3) for x, y in chosen], f"many {plural(self.call(row, rng))}"
-        size = 1 - loose * rng.random() * 3
-        return [self._at(rng, row, 0.5, 0.5, size)], self.describe(row, rng)
+    def pick(self, style: str, rng: Random, among: list[str] | None = None) -> str | None:
+        """The name of a thing that may be shown in this style; None if there is none among these."""
+        if among is None:
+            return rng.choices(self.by_style[style], self.weights[style])[0]
+        there = [name for name in among if name in self.things and rows_in(self.things[name], style)]
+        return rng.choice(there) if there else None
 
-    def _pair(self, rng: Random) -> tuple[list[Thing], str]:
-        if self.hats and self.heads and rng.random() < 0.12:
-            hat, head = rng.choice(self.hats), rng.choice(self.heads)
-            words = f"{self.named(head, rng)} {rng.choice(('wearing', 'with'))} {self.named(hat, rng)}"
-            return [self._at(rng, head, 0.5, 0.6, 0.78), self._at(rng, hat, 0.5, 0.2, 0.5)], words
-        first, second = rng.sample(self.props, 2) if len(self.props) > 1 else self.props * 2
-        a, b = self.named(first, rng), self.named(second, rng)
-        if rng.random() < 0.65:
-            words = rng.choice((f"{a} next to {b}", f"{a} and {b}", f"{a} beside {b}", f"{a} left of {b}"))
-            y = 0.5
-            return [self._at(rng, first, 0.27, y, 0.54), self._at(rng, second, 0.73, y, 0.54)], words
-        words = rng.choice((f"{a} above {b}", f"{b} below {a}", f"{a} on top of {b}"))
-        return [self._at(rng, first, 0.5, 0.27, 0.54), self._at(rng, second, 0.5, 0.73, 0.54)], words
-
-    def _more(self, rng: Random) -> tuple[list[Thing], str]:
-        kind = rng.random()
-        if self.people and self.centres and kind < 0.4:
-            middle = rng.choice(self.centres)
-            around = [self._at(rng, rng.choice(self.people), *place) for place in AROUND]
-            words = f"{rng.choice(('people', 'four people'))} around {self.named(middle, rng)}"
-            return [*around, self._at(rng, middle, 0.5, 0.68, 0.5)], words
-        if self.mountains and self.homes and kind > 0.65:
-            mountain = rng.choice(self.mountains)
-            homes = [self._at(rng, rng.choice(self.homes), *place) for place in VILLAGE]
-            words = rng.choice(
-                (f"a {self.call(mountain, rng)} village", f"a village below a {self.call(mountain, rng)}")
+    def _alone(self, style: str, rng: Random) -> tuple[list[Placed], str, tuple[str, ...]]:
+        name, kind, loose = self.pick(style, rng), rng.random(), self.mix.jitter
+        if loose and kind < 0.04:
+            return (
+                [self._at(rng, name, style, 0.5, 0.55, 0.45)],
+                f"a small {self.call(name, style, rng)}",
+                (name,),
             )
-            return [self._at(rng, mountain, 0.5, 0.38, 0.76), *homes], words
-        rows = [rng.choice(self.props) for _ in range(3)]
-        a, b, c = (self.named(row, rng) for row in rows)
+        if loose and kind < 0.08:
+            places = rng.sample([(x, y) for x in (0.2, 0.5, 0.8) for y in (0.2, 0.5, 0.8)], rng.randint(4, 9))
+            placed = [self._at(rng, name, style, x, y, 0.3) for x, y in places]
+            return placed, f"many {plural(self.call(name, style, rng))}", (name,)
+        size = 1 - loose * rng.random() * 3
+        return [self._at(rng, name, style, 0.5, 0.5, size)], self.describe(name, style, rng), (name,)
+
+    def _pair(self, style: str, rng: Random) -> tuple[list[Placed], str, tuple[str, ...]]:
+        if rng.random() < 0.08 and style not in OF_DOODLES:
+            hat, head = self.pick(style, rng, HATS), self.pick(style, rng, HEADS)
+            if hat and head and not held_out.pair(hat, head):
+                words = f"{self.named(head, style, rng)} {rng.choice(('wearing', 'with'))} "
+                words += self.named(hat, style, rng)
+                placed = [
+                    self._at(rng, head, style, 0.5, 0.6, 0.78),
+                    self._at(rng, hat, style, 0.5, 0.2, 0.5),
+                ]
+                return placed, words, (head, hat)
+        first, second = self._together(style, rng, 2)
+        beside = rng.random() < 0.65
+        places = ((0.27, 0.5, 0.54), (0.73, 0.5, 0.54)) if beside else ((0.5, 0.27, 0.54), (0.5, 0.73, 0.54))
+        placed = [self._at(rng, name, style, *place) for name, place in zip((first, second), places)]
+        if first == second or rng.random() < 0.12:
+            placed[1] = self._at(rng, first, style, *places[1])
+            return (
+                placed,
+                f"{rng.choice(('two', 'two', 'a pair of'))} {plural(self.call(first, style, rng))}",
+                (first,),
+            )
+        a, b = self.named(first, style, rng), self.named(second, style, rng)
+        if beside:
+            words = rng.choice(
+                (
+                    f"{a} next to {b}",
+                    f"{a} and {b}",
+                    f"{a} beside {b}",
+                    f"{a} left of {b}",
+                    f"{b} right of {a}",
+                    f"{a} with {b}",
+                )
+            )
+        else:
+            words = rng.choice((f"{a} above {b}", f"{b} below {a}", f"{a} on top of {b}", f"{b} under {a}"))
+        return placed, words, (first, second)
+
+    def _more(self, style: str, rng: Random) -> tuple[list[Placed], str, tuple[str, ...]]:
+        kind = rng.random()
+        if kind < 0.3 and (found := self._around(style, rng)):
+            return found
+        if kind < 0.5 and (found := self._village(style, rng)):
+            return found
+        if kind < 0.65:
+            name = self.pick(style, rng)
+            placed = [self._at(rng, name, style, x, 0.5, 0.38) for x in (0.2, 0.5, 0.8)]
+            return placed, f"three {plural(self.call(name, style, rng))}", (name,)
+        names = self._together(style, rng, 3)
+        a, b, c = (self.named(name, style, rng) for name in names)
         if rng.random() < 0.5:
             places = ((0.24, 0.6, 0.46), (0.76, 0.6, 0.46), (0.5, 0.25, 0.42))
             words = rng.choice((f"{a}, {b} and {c}", f"{a} and {b} below {c}"))
         else:
             places = ((0.2, 0.5, 0.38), (0.5, 0.5, 0.38), (0.8, 0.5, 0.38))
             words = rng.choice((f"{a}, {b} and {c} in a row", f"{a}, {b}, {c}"))
-        return [self._at(rng, row, *place) for row, place in zip(rows, places)], words
+        return [self._at(rng, name, style, *place) for name, place in zip(names, places)], words, tuple(names)
 
-    def _at(self, rng: Random, row: int, x: float, y: float, size: float) -> Thing:
-        loose = self.mix.jitter
-        if not loose:
-            return Thing(row, x, y, size)
-        return Thing(row, x + loose * rng.uniform(-1, 1), y + loose * rng.uniform(-1, 1), size)
+    def _around(self, style: str, rng: Random):
+        middle = self.pick(style, rng, CENTRES)
+        if not middle or style in OF_DOODLES:
+            return None
+        people = [name for name in PEOPLE if not held_out.pair(name, middle)]
+        chosen = [self.pick(style, rng, people) for _ in AROUND]
+        if not all(chosen) or _held_together(set(chosen)):
+            return None
+        placed = [self._at(rng, name, style, *place) for name, place in zip(chosen, AROUND)]
+        words = f"{rng.choice(('people', 'four people'))} around {self.named(middle, style, rng)}"
+        return [*placed, self._at(rng, middle, style, 0.5, 0.68, 0.5)], words, (*chosen, middle)
+
+    def _village(self, style: str, rng: Random):
+        mountain = self.pick(style, rng, MOUNTAINS)
+        homes = [self.pick(style, rng, HOMES) for _ in VILLAGE]
+        if not mountain or not all(homes) or _held_together({mountain, *homes}):
+            return None
+        placed = [self._at(rng, name, style, *place) for name, place in zip(homes, VILLAGE)]
+        called = self.call(mountain, style, rng)
+        words = rng.choice((f"a {called} village", f"a village below a {called}"))
+        return [self._at(rng, mountain, style, 0.5, 0.38, 0.76), *placed], words, (mountain, *homes)
+
+    def _together(self, style: str, rng: Random, count: int) -> list[str]:
+        """Things of which no two are a pair held out."""
+        while _held_together(set(names := [self.pick(style, rng) for _ in range(count)])):
+            pass
+        return names
+
+    def _at(self, rng: Random, name: str, style: str, x: float, y: float, size: float) -> Placed:
+        row, loose = rng.choice(rows_in(self.things[name], style)), self.mix.jitter
+        if loose:
+            x, y = x + loose * rng.uniform(-1, 1), y + loose * rng.uniform(-1, 1)
+        if style in OF_DOODLES:
+            flip = bool(loose) and rng.random() < 0.3
+            turn = rng.gauss(0, 0.06) if loose else 0.0
+            return Placed(row, True, x, y, size * rng.uniform(0.78, 0.92), flip, turn)
+        if self.things.pictures[row].set == "photo":
+            return Placed(row, flip=rng.random() < 0.5)
+        return Placed(row, False, x, y, size, flip=bool(loose) and rng.random() < 0.3)
 
     # --- words ---
 
-    def call(self, row: int, rng: Random) -> str:
+    def called(self, name: str, style: str) -> str:
+        """The first name of a thing: what doodles are called by their own."""
+        return self.things[name].doodle_name.lower() if style in OF_DOODLES else name
+
+    def call(self, name: str, style: str, rng: Random) -> str:
         """A name of the thing, without an article."""
-        name = self.emoji[row].name
-        return rng.choice((name, *MORE_NAMES[name])) if name in MORE_NAMES and rng.random() < 0.6 else name
+        more, own = self.things[name].names, self.called(name, style)
+        return rng.choice(more) if more and rng.random() < 0.35 else own
 
-    def named(self, row: int, rng: Random) -> str:
+    def named(self, name: str, style: str, rng: Random) -> str:
         """A name, mostly with its article."""
-        return article(self.call(row, rng)) if rng.random() < 0.75 else self.call(row, rng)
+        called = self.call(name, style, rng)
+        return article(called) if rng.random() < 0.8 else called
 
-    def describe(self, row: int, rng: Random) -> str:
-        """By name, by name and keywords, or by keywords alone."""
-        keywords = [word for word in self.emoji[row].keywords if word.replace(" ", "").isalpha()]
+    def describe(self, name: str, style: str, rng: Random) -> str:
+        """By name, by name and keywords, by colour, or by keywords alone."""
+        keywords = [word for word in self.things[name].keywords if word.replace(" ", "").isalpha()]
         kind = rng.random()
-        if kind < 0.70 or not keywords:
-            plain = self.named(row, rng)
-            return plain if rng.random() < 0.8 else f"{rng.choice(('a picture of', 'an emoji of'))} {plain}"
+        if style or kind < 0.8 or not keywords:
+            plain = self.named(name, style, rng)
+            return (
+                f"{rng.choice(('a picture of', 'an emoji of'))} {plain}"
+                if not style and kind < 0.1
+                else plain
+            )
         some = rng.sample(keywords, min(len(keywords), rng.randint(1, 3)))
-        if kind < 0.9:
-            return ", ".join([self.call(row, rng), *some])
-        return ", ".join(some)
+        return ", ".join([self.call(name, style, rng), *some] if kind < 0.93 else some)
+
+    def _ground(self, style: str, rng: Random) -> "Look":
+        if style == "photo":
+            return Look("table")
+        if style not in ("line drawing", "pixel art") and rng.random() < self.mix.grounds:
+            return _grounded(rng)
+        return Look()
 
 
-def _ground(rng: Random) -> tuple[str, tuple, str]:
+class Look(NamedTuple):
+    """Ground, its colours and the words for it; ink, width and filling of doodles; name of the pen."""
+
+    ground: str = "plain"
+    colours: tuple = (WHITE, WHITE)
+    where: str = ""
+    ink: tuple = PENS["black"]
+    width: float = 0.035
+    fill: tuple | None = None
+    pen: str = "black"
+
+
+def rows_in(thing: Thing, style: str) -> tuple[int, ...]:
+    """What may be shown of a thing in a style: rows of Doodles for OF_DOODLES, of Pictures for others."""
+    if style in thing.without:
+        return ()
+    if style in OF_DOODLES:
+        return thing.doodles
+    if style in thing.pictures:
+        return thing.pictures[style]
+    if style == "" or style in WITH_FILTERS:
+        return tuple(row for each in COLOURED for row in thing.pictures.get(each, ()))
+    return ()
+
+
+def _held_together(names: set[str]) -> bool:
+    return any(held_out.pair(a, b) for a in names for b in names if a < b)
+
+
+def _doodled(style: str, rng: Random, plain: bool = False) -> Look:
+    """Paper and pen, or board and chalk."""
+    width = 0.035 if plain else rng.uniform(0.022, 0.055)
+    if style == "chalk drawing":
+        k = 0 if plain else rng.choices(range(4), (7, 1, 1, 1))[0]
+        board = BOARDS[0] if plain else rng.choice(BOARDS)
+        return Look("board", (board, board), "", CHALKS[k], width * 1.15)
+    pen = "blue" if plain else rng.choice([name for name in PENS if name != "black"])
+    pen = pen if style == "ink drawing" else "black"
+    paper, where = "white", ""
+    if not plain and rng.random() < 0.3:
+        paper = rng.choice(list(PAPERS))
+        where = f" on {paper} paper" if paper != "white" and rng.random() < 0.7 else ""
+    fill = None
+    if not plain and rng.random() < 0.15:
+        fill = tuple(0.45 + 0.55 * part for part in COLOURS[rng.choice(list(COLOURS)[:-1])])
+    return Look("plain", (PAPERS[paper],) * 2, where, PENS[pen], width, fill, pen)
+
+
+def _grounded(rng: Random) -> Look:
     """A ground, its colours, and the words that name it."""
     kind = rng.choice(("colour", "colour", "gradient", "night", "meadow", "snow"))
     if kind == "colour":
         name = rng.choice(list(COLOURS))
-        return "plain", (COLOURS[name],) * 2, f" on a {name} background".replace("a orange", "an orange")
+        words = f" on a {name} background".replace("a orange", "an orange")
+        return Look("plain", (COLOURS[name],) * 2, words)
     if kind == "gradient":
         above, below = rng.sample(list(COLOURS), 2)
         words = rng.choice((f" on a gradient from {above} to {below}", f" on a {above} and {below} gradient"))
-        return "gradient", (COLOURS[above], COLOURS[below]), words.replace("a orange", "an orange")
+        return Look("gradient", (COLOURS[above], COLOURS[below]), words.replace("a orange", "an orange"))
     words = {
         "night": (" in the night sky", " at night", " on a night sky"),
         "meadow": (" on a meadow", " in a meadow", " on the grass"),
         "snow": (" in the snow", " in a snowy landscape"),
     }[kind]
-    return kind, ((1.0, 1.0, 1.0),) * 2, rng.choice(words)
+    return Look(kind, (WHITE, WHITE), rng.choice(words))
 
 
-def _styled(style: str, words: str, rng: Random) -> str:
-    if style == "none":
-        return words
-    if style == "photo":
-        return f"{rng.choice(('a photo of', 'a high quality photo of', 'a photograph of'))} {words}"
-    return f"{article(style)} of {words}"
+def _phrase(style: str, look: Look, rng: Random) -> str:
+    """ "an oil painting of ", "" where no style is named."""
+    if not style:
+        return ""
+    if style == "ink drawing":
+        return rng.choice((f"a drawing in {look.pen} ink of ", f"a doodle in {look.pen} ink of "))
+    return f"{rng.choice(PHRASES[style])} "

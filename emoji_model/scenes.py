@@ -1,6 +1,6 @@
-"""Scenes into pictures, a batch at a time, on whatever device the album lies.
+"""Scenes into pictures, a batch at a time.
 
-    painter = Painter(album.atlas(64).to(device))
+    painter = Painter(things, 64)
     painter.paint(scenes)                          # [B,3,64,64] in [-1,1]
 
 Things are pasted back to front, x <- x (1 - a) + rgb_a, with colours premultiplied by their alpha a.
@@ -8,33 +8,41 @@ Things are pasted back to front, x <- x (1 - a) + rgb_a, with colours premultipl
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from emoji_model.captions import Scene
+from emoji_model.captions import Placed, Scene
+from emoji_model.data.doodles import raster
 from emoji_model.styles import FILTERS, patches
+from emoji_model.things import Things
 
 SHADOW = 0.45  # how dark the soft shadow on a table is
 
 
 class Painter:
-    """atlas [N,4,S,S] uint8, premultiplied: its size is the size of the pictures."""
+    """things  whose pictures and doodles the scenes name;  size  the side of what is painted, in pixels
+    rows    the pictures to have at hand; by default all that are trained on
+    """
 
-    def __init__(self, atlas: Tensor):
-        self.atlas = atlas
-        self.size = atlas.shape[-1]
+    def __init__(self, things: Things, size: int, rows: Sequence[int] | None = None):
+        self.things, self.size = things, size
+        if rows is None:
+            rows = sorted({r for thing in things.values() for rs in thing.pictures.values() for r in rs})
+        self._index = {row: k for k, row in enumerate(rows)}
+        atlas = things.pictures.atlas(list(rows), size)
         # what is drawn small is read from a half and a quarter, so that it does not alias
-        self.halves = [atlas]
+        self._halves = [atlas]
         for _ in range(2):
-            self.halves.append(_half(self.halves[-1]))
+            self._halves.append(_half(self._halves[-1]))
 
     def paint(self, scenes: Sequence[Scene]) -> Tensor:
         """[B,3,S,S] float32 in [-1,1]."""
         noise = self._noise(scenes)
         x, cover = self._grounds(scenes, noise), None
-        layers = max(len(scene.things) for scene in scenes)
-        pasted = [self._layer(scenes, k) for k in range(layers)]
+        layers = max(len(scene.placed) for scene in scenes)
+        pasted = [self._layer(scenes, noise, k) for k in range(layers)]
         table = [k for k, scene in enumerate(scenes) if scene.ground == "table"]
         if table:
             for layer in pasted:
@@ -44,7 +52,7 @@ class Painter:
         for layer in pasted:
             x = x * (1 - layer[:, 3:]) + layer[:, :3]
         for style, apply in FILTERS.items():
-            rows = [k for k, scene in enumerate(scenes) if scene.style == style]
+            rows = [k for k, s in enumerate(scenes) if s.style == style and (style != "photo" or k in table)]
             if rows:
                 x[rows] = apply(x[rows], noise[rows])
         return x.clamp(0, 1) * 2 - 1
@@ -53,47 +61,74 @@ class Painter:
         """[B,1,S,S] of every scene's own seed, alike at every size: a field of 32 x 32, enlarged."""
         fields = [
             torch.randn(1, 32, 32, generator=torch.Generator().manual_seed(scene.seed))
-            if scene.style != "none" or scene.ground in ("night", "table")
+            if scene.style in FILTERS or scene.ground in ("night", "table", "board")
             else torch.zeros(1, 32, 32)
             for scene in scenes
         ]
-        noise = torch.stack(fields).to(self.atlas.device)
+        noise = torch.stack(fields)
         return noise if self.size == 32 else F.interpolate(noise, size=self.size, mode="nearest")
 
-    def _layer(self, scenes: Sequence[Scene], k: int) -> Tensor:
+    def _layer(self, scenes: Sequence[Scene], noise: Tensor, k: int) -> Tensor:
         """The k-th thing of every scene in its place, [B,4,S,S] in [0,1], empty where there is none."""
-        out = torch.zeros(len(scenes), 4, self.size, self.size, device=self.atlas.device)
-        rows = [row for row, scene in enumerate(scenes) if len(scene.things) > k]
-        whole = [r for r in rows if scenes[r].things[k][1:] == (0.5, 0.5, 1.0)]
+        out = torch.zeros(len(scenes), 4, self.size, self.size)
+        rows = [row for row, scene in enumerate(scenes) if len(scene.placed) > k]
+        pictures = [r for r in rows if not scenes[r].placed[k].doodle]
+        whole = [r for r in pictures if scenes[r].placed[k][2:5] == (0.5, 0.5, 1.0)]
         if whole:
-            out[whole] = self.atlas[[scenes[r].things[k].emoji for r in whole]].float() / 255
-        placed = set(rows) - set(whole)
-        for level, atlas in enumerate(self.halves):
-            here = [r for r in sorted(placed) if _level(scenes[r].things[k].size) == level]
+            things = [scenes[r].placed[k] for r in whole]
+            found = self._halves[0][[self._index[thing.row] for thing in things]].float() / 255
+            turned = torch.tensor([thing.flip for thing in things]).view(-1, 1, 1, 1)
+            out[whole] = torch.where(turned, found.flip(-1), found)
+        for level, atlas in enumerate(self._halves):
+            here = [r for r in pictures if r not in whole and _level(scenes[r].placed[k].size) == level]
             if here:
-                out[here] = self._placed(atlas, [scenes[r].things[k] for r in here])
+                out[here] = self._placed(atlas, [scenes[r].placed[k] for r in here])
+        for row in rows:
+            if scenes[row].placed[k].doodle:
+                out[row] = self._doodle(scenes[row], scenes[row].placed[k], noise[row])
         return out
 
-    def _placed(self, atlas: Tensor, things: list) -> Tensor:
-        pictures = atlas[[thing.emoji for thing in things]].float() / 255
-        place = torch.tensor([[t.x, t.y, t.size] for t in things], device=atlas.device)
-        at = (torch.arange(self.size, device=atlas.device) + 0.5) / self.size
-        across = (at[None, :] - place[:, :1]) / place[:, 2:] * 2
-        down = (at[None, :] - place[:, 1:2]) / place[:, 2:] * 2
+    def _placed(self, atlas: Tensor, things: list[Placed]) -> Tensor:
+        pictures = atlas[[self._index[thing.row] for thing in things]].float() / 255
+        place = torch.tensor([[t.x, t.y, t.size, -1.0 if t.flip else 1.0] for t in things])
+        at = (torch.arange(self.size) + 0.5) / self.size
+        across = (at[None, :] - place[:, :1]) / place[:, 2:3] * 2 * place[:, 3:]
+        down = (at[None, :] - place[:, 1:2]) / place[:, 2:3] * 2
         shape = (len(things), self.size, self.size)
         grid = torch.stack([across[:, None, :].expand(shape), down[:, :, None].expand(shape)], dim=-1)
         return F.grid_sample(pictures, grid, padding_mode="zeros", align_corners=False)
 
+    def _doodle(self, scene: Scene, thing: Placed, noise: Tensor) -> Tensor:
+        """[4,S,S]: what closed strokes enclose, and the ink on it; chalk leaves gaps on a board."""
+        strokes = self.things.doodles.strokes(thing.row)
+        drawn = raster(
+            strokes,
+            self.size,
+            at=(thing.x, thing.y, thing.size),
+            width=scene.width * (0.6 + 0.4 * thing.size),
+            turn=thing.turn,
+            flip=thing.flip,
+            fill=scene.fill is not None,
+        )
+        ink, inside = torch.from_numpy(drawn.astype(np.float32) / 255)[:, None]
+        if scene.ground == "board":
+            ink = ink * (0.86 + 0.2 * noise).clamp(0.35, 1)
+        out = torch.cat([inside * torch.tensor(scene.fill or (0, 0, 0)).view(3, 1, 1), inside])
+        return out * (1 - ink) + torch.cat([ink * torch.tensor(scene.ink).view(3, 1, 1), ink])
+
     def _grounds(self, scenes: Sequence[Scene], noise: Tensor) -> Tensor:
         """[B,3,S,S] in [0,1]."""
-        colours = torch.tensor([scene.colours for scene in scenes], device=self.atlas.device)  # [B,2,3]
-        mix = torch.linspace(0, 1, self.size, device=self.atlas.device).view(1, 1, -1, 1)
+        colours = torch.tensor([scene.colours for scene in scenes])  # [B,2,3]
+        mix = torch.linspace(0, 1, self.size).view(1, 1, -1, 1)
         above, below = colours[:, 0, :, None, None], colours[:, 1, :, None, None]
         x = (above * (1 - mix) + below * mix).expand(-1, -1, -1, self.size).clone()
         for kind, draw in (("night", _night), ("meadow", _meadow), ("snow", _snow), ("table", _table)):
             rows = [k for k, scene in enumerate(scenes) if scene.ground == kind]
             if rows:
                 x[rows] = draw(noise[rows], mix[0, 0])
+        board = [k for k, scene in enumerate(scenes) if scene.ground == "board"]
+        if board:  # wiped with a cloth
+            x[board] = x[board] + 0.025 * patches(noise[board], 8) + 0.012 * noise[board]
         return x
 
     def _shadow(self, cover: Tensor) -> Tensor:

@@ -44,8 +44,8 @@ STRANGE = frozenset(
     receiving circular water-ox throw tie irons fencing flying dress machinist engineer structure
     ghostwriter rosebush cervid biological rice iris master motortruck trilateral breadstuff watchband watchstrap
     pigboat shoat shote leafage whorl weft ropeway ground coffin river ass husbandman roentgenogram ox ice bear
-    polecat throughway thruway herbaceous public system hind""".split()
-)
+    polecat throughway thruway herbaceous public system hind calcium flame curl ringlet red""".split()
+) | {"fire tree", "melon tree", "control stick", "coin machine"}
 """Words that WordNet gives for things and people do not say of them, or that mean more than the thing; a
 phrase with one of these parts goes too."""
 

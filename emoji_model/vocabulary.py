@@ -1,6 +1,4 @@
-"""The words: which things there are to know first, what people call them, and grounds and styles by name."""
-
-from emoji_model.data import Emoji
+"""The words: which things there are, what people call them, and grounds and styles by name."""
 
 COLOURS = {
     "red": (0.86, 0.20, 0.18),
@@ -16,10 +14,67 @@ COLOURS = {
 }
 """RGB in [0,1] of the grounds that a caption calls by colour."""
 
-GROUNDS = ("plain", "gradient", "night", "meadow", "snow", "table")
-"""`table` is a textured one with a soft shadow: what "a photo of" stands on."""
+PENS = {
+    "black": (0.10, 0.10, 0.12),
+    "blue": (0.12, 0.25, 0.70),
+    "red": (0.80, 0.14, 0.14),
+    "green": (0.10, 0.50, 0.22),
+    "purple": (0.45, 0.18, 0.62),
+    "brown": (0.42, 0.26, 0.16),
+}
+PAPERS = {
+    "white": (1.0, 1.0, 1.0),
+    "cream": (0.98, 0.95, 0.86),
+    "yellow": (0.99, 0.93, 0.62),
+    "pink": (0.99, 0.87, 0.90),
+    "blue": (0.84, 0.92, 0.99),
+    "grey": (0.88, 0.88, 0.88),
+    "brown": (0.80, 0.68, 0.52),
+}
+CHALKS = ((0.97, 0.97, 0.94), (0.99, 0.93, 0.60), (0.98, 0.75, 0.80), (0.70, 0.88, 0.99))
+BOARDS = ((0.13, 0.22, 0.18), (0.12, 0.13, 0.14), (0.12, 0.17, 0.28))
+"""RGB in [0,1] of what doodles are drawn with and on; the first ones are the usual ones."""
 
-STYLES = ("none", "oil painting", "pencil drawing", "lithograph", "mosaic", "photo")
+GROUNDS = ("plain", "gradient", "night", "meadow", "snow", "table", "board")
+"""`table` is a textured one with a soft shadow: what "a photo of" stands on; `board` is for chalk."""
+
+STYLE_SETS = {
+    "cartoon": ("noto", "blob", "emojitwo"),
+    "sticker": ("twemoji", "fluent-flat", "fxemoji"),
+    "3d render": ("fluent-3d", "fluent-color"),
+    "comic": ("streamline",),
+    "line drawing": ("fluent-hc", "emojitwo-bw"),
+    "pixel art": ("serenity", "crawl"),
+    "clip art": ("openclipart",),
+    "photo": ("photo",),
+}
+"""Style -> the artists who draw in it. fluent-color and fluent-3d are nearly the same drawings."""
+
+WITH_FILTERS = ("oil painting", "pencil drawing", "lithograph", "mosaic", "photo")
+"""Styles made of the coloured ones by styles.py; of what there are photographs, "photo" is one of these."""
+
+OF_DOODLES = ("doodle", "chalk drawing", "ink drawing")
+
+STYLES = (*STYLE_SETS, *WITH_FILTERS[:-1], *OF_DOODLES)
+
+PHRASES = {
+    "cartoon": ("a cartoon of",),
+    "sticker": ("a sticker of", "a flat sticker of"),
+    "3d render": ("a 3D render of",),
+    "comic": ("a comic of",),
+    "line drawing": ("a line drawing of", "a black and white drawing of"),
+    "pixel art": ("pixel art of",),
+    "clip art": ("clip art of",),
+    "photo": ("a photo of", "a high quality photo of", "a photograph of"),
+    "oil painting": ("an oil painting of",),
+    "pencil drawing": ("a pencil drawing of",),
+    "lithograph": ("a lithograph of",),
+    "mosaic": ("a mosaic of",),
+    "doodle": ("a doodle of",),
+    "chalk drawing": ("a chalk drawing of",),
+    "ink drawing": ("a drawing in {} ink of",),
+}
+"""What stands before the thing in a caption; {} is the colour of the pen."""
 
 HATS = [
     "top hat",
@@ -93,35 +148,6 @@ MORE_NAMES = {
 }
 """What people say, where CLDR has no word for it."""
 
-SIGNS = [
-    "button",
-    "keycap",
-    "arrow",
-    "input",
-    "o’clock",
-    "-thirty",
-    "facing",
-    "family:",
-    "couple",
-    "kiss:",
-    "symbol",
-    "square",
-    "circle",
-    "mark",
-    "medium",
-    "vs",
-    "japanese",
-    "speech",
-    "suit",
-    "banknote",
-    "mailbox",
-    "medal",
-    "map",
-]
-"""Parts of names of what is a sign, or one of many near-copies: drawn seldom."""
-
-ZODIAC = "aries taurus gemini cancer leo virgo libra scorpio sagittarius capricorn aquarius pisces ophiuchus"
-
 CORE = """
     dog, cat, horse, cow, pig, goat, rabbit, tiger, leopard, lion, elephant, giraffe, zebra, camel,
     bear, panda, koala, fox, wolf, deer, moose, gorilla, monkey, mouse, hamster, hedgehog, bat, sloth,
@@ -161,28 +187,22 @@ CORE = """
     locomotive, train, tram, bicycle, motorcycle, skateboard, parachute, satellite, wheel
 """
 CORE = frozenset(" ".join(CORE.split()).split(", "))
-"""The most pictured things: what a model trained for hours, not minutes on a big card, learns first."""
-
-
-def is_sign(emoji: Emoji) -> bool:
-    """Is it a sign, a letter, or one of a family of near-copies, rather than a pictured thing?"""
-    return any(part in emoji.name for part in SIGNS) or emoji.name in ZODIAC
-
-
-def is_core(emoji: Emoji) -> bool:
-    """Is it one of the most pictured things (core.py)?"""
-    return not emoji.held_out and emoji.name in CORE
+"""The most pictured things: they appear more often than others."""
 
 
 def article(name: str) -> str:
-    """ "a dog", "an ant"; names that look like a plural or a phrase stay as they are."""
-    if name.split()[-1].endswith("s") and not name.endswith(("ss", "us")):
+    """ "a dog", "an ant", "a ewe"; names that look like a plural or a phrase stay as they are."""
+    plural = name.split()[-1].endswith("s") and not name.endswith(("ss", "us"))
+    if plural or name.startswith("the "):
         return name
-    return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
+    vowel = name[0] in "aeiou" and not name.startswith(("uni", "ewe", "euro", "one"))
+    return f"{'an' if vowel or name.startswith('hour') else 'a'} {name}"
 
 
 def plural(name: str) -> str:
     """ "dogs", "boxes", "cherries", well enough for a caption."""
+    if name in IRREGULAR:
+        return IRREGULAR[name]
     if name.endswith("s") and not name.endswith("ss"):
         return name
     if name.endswith(("ss", "x", "ch", "sh")):
@@ -190,3 +210,27 @@ def plural(name: str) -> str:
     if name.endswith("y") and name[-2:-1] not in "aeiou":
         return f"{name[:-1]}ies"
     return f"{name}s"
+
+
+IRREGULAR = {
+    "mouse": "mice",
+    "man": "men",
+    "woman": "women",
+    "old man": "old men",
+    "old woman": "old women",
+    "child": "children",
+    "person": "people",
+    "fish": "fish",
+    "sheep": "sheep",
+    "deer": "deer",
+    "foot": "feet",
+    "tooth": "teeth",
+    "leaf": "leaves",
+    "knife": "knives",
+    "wolf": "wolves",
+    "goose": "geese",
+    "potato": "potatoes",
+    "tomato": "tomatoes",
+    "mosquito": "mosquitoes",
+    "volcano": "volcanoes",
+}

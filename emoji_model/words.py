@@ -1,38 +1,46 @@
 """What the built-in model knows: a list to search, and the nearest known words for an unknown one.
 
-`words.json` lies beside the weights: {"things": {name: [other words]}, "words": [all words of captions]},
-written by training, for no model knows more than its captions said.
+`words.json` lies beside the weights: {"things": {name: [other words]}, "styles": {style: [names of things]},
+"words": [all words of captions]}, written by training, for no model knows more than its captions said.
 """
+
+from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from emoji_model.captions import Cast
-from emoji_model.vocabulary import COLOURS, HATS, MORE_NAMES, STYLES
+from emoji_model.vocabulary import COLOURS, HATS, STYLES
+
+if TYPE_CHECKING:
+    from emoji_model.things import Things
 
 FILE = "words.json"
 OF_GRAMMAR = """
     a an the of on in at and with next to beside left above below top many small row wearing around background
     gradient from sky night meadow grass snow snowy landscape picture emoji photo photograph high quality
-    inside big large very painting drawing is it its some one two three four
+    inside big large very painting drawing is it its some one two three four pair right under beside doodle
+    chalk ink paper 3d render sticker cartoon comic line pixel clip art flat black white
 """
 """Words of templates, and little words that do no harm."""
 
 
-def write(cast: Cast, folder: Path) -> None:
-    """Put the words of what was cast beside the weights."""
-    things = {}
-    for row in cast.cast:
-        each = cast.emoji[row]
-        things[each.name] = sorted({*each.keywords, *MORE_NAMES.get(each.name, ())} - {each.name})
-    spoken = [*things, *(word for more in things.values() for word in more), *STYLES, *COLOURS, *HATS]
+def write(things: Things, folder: Path) -> None:
+    """Put the words of the captions beside the weights."""
+    from emoji_model.captions import rows_in  # what reads data is not for the app
+
+    shown = {name: thing for name, thing in things.items() if thing.pictures or thing.doodles}
+    known = {name: sorted({*thing.names, *thing.keywords}) for name, thing in shown.items()}
+    styles = {style: [name for name in known if rows_in(things[name], style)] for style in STYLES}
+    spoken = [*known, *(word for more in known.values() for word in more), *STYLES, *COLOURS, *HATS]
     words = {part for phrase in spoken for part in split(phrase)} | set(OF_GRAMMAR.split())
-    text = json.dumps({"things": things, "words": sorted(words)}, ensure_ascii=False, indent=0)
-    (folder / FILE).write_text(text + "\n")
+    read = {"things": known, "styles": styles, "words": sorted(words)}
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / FILE).write_text(json.dumps(read, ensure_ascii=False, indent=0) + "\n")
 
 
 def split(text: str) -> list[str]:
@@ -42,19 +50,22 @@ def split(text: str) -> list[str]:
 
 @dataclass(frozen=True)
 class Words:
-    """things  name -> the other words that were said of it; words  all words of the captions"""
+    """things  name -> the other words that were said of it;  words  all words of the captions
+    styles  style -> the names of the things that were shown in it
+    """
 
     things: dict[str, list[str]]
     words: frozenset[str]
+    styles: dict[str, list[str]] = field(default_factory=dict)
 
     @classmethod
-    def read(cls, folder: Path) -> "Words | None":
+    def read(cls, folder: Path) -> Words | None:
         """None where there is no such file."""
         try:
             read = json.loads((folder / FILE).read_text())
         except (OSError, ValueError):
             return None
-        return cls(read["things"], frozenset(read["words"]))
+        return cls(read["things"], frozenset(read["words"]), read.get("styles", {}))
 
     @cached_property
     def _spoken(self) -> dict[str, list[str]]:
