@@ -46,7 +46,7 @@ PRESETS = {
         phases={
             "small": "32:1300000:full 32:200000:pairs",
             "stage1": "64:300000:full",
-            "stage2": "128:300000:full",
+            "stage2": "64:250000:full 128:50000:full",
         },
     ),
     "gpu": Preset(
@@ -123,7 +123,7 @@ def options(description: str, argv: list[str] | None = None) -> argparse.Namespa
     add("--report", type=int, default=100, help="steps between two lines of statistics")
     add("--sheet", type=int, default=100_000, help="samples between two sample sheets")
     add("--save-every", type=float, default=300, help="seconds between two saved states")
-    add("--compile", action="store_true", help="torch.compile, needs a C++ compiler")
+    add("--compile", action=argparse.BooleanOptionalAction, help="torch.compile; by default where it can")
     add("--continue-from", help="begin with the weights in this folder, as it was exported")
     add("--float32", action="store_true", help="no bf16")
     add("--cpu", action="store_true", help="stay on the CPU even if there is a GPU")

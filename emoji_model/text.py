@@ -1,4 +1,4 @@
-"""The text path of the cascade: its tokenizer, its T5 and the pooling, trained before the rest and then frozen.
+"""The text path of the cascade: its tokenizer, its T5 and the pooling, trained first and then frozen.
 
 `python -m emoji_model.train text` makes RUNS/text; the other stages read it from there.
 """
@@ -22,8 +22,8 @@ from emoji_model.meaning import encoder, retrieval
 from emoji_model.minilm import MiniLM
 from emoji_model.synonyms import synonyms, unspoken
 from emoji_model.things import Things
-from emoji_model.warmup import STATE, warm_up
-from emoji_model.wordnet import WordNet
+from emoji_model.warmup import warm_up
+from emoji_model.wordnet import WordNet, weight
 
 if TYPE_CHECKING:
     from diffusers import UNet2DConditionModel
@@ -52,7 +52,9 @@ def held_out_words(things: Things) -> dict[str, list[str]]:
     return unspoken({name: list(words) for name, words in things.synonyms.items()}, captioned(things))
 
 
-def train_text(folders: Folders, folder: Path, *, steps: int, seed: int = 0, save_every: float = 120.0) -> dict:
+def train_text(
+    folders: Folders, folder: Path, *, steps: int, seed: int = 0, save_every: float = 120.0
+) -> dict:
     """Make the tokenizer, warm the T5 up, and write both to `folder`; the figures of text.json.
 
     Killed at any time it goes on where it last saved.
@@ -63,7 +65,7 @@ def train_text(folders: Folders, folder: Path, *, steps: int, seed: int = 0, sav
     if not (folder / "tokenizer" / "tokenizer.json").exists():
         cast, rng = Cast(things, MIXES["full"]), Random("tokenizer")
         captions = [cast.scene(rng).caption for _ in range(CAPTIONS)]
-        weights = {word: wordnet.weight(count) for word, count in common.items()}
+        weights = {word: weight(count) for word, count in common.items()}
         cascade.tokenizer([*captions, *captioned(things)], weights).save_pretrained(folder / "tokenizer")
     tokenizer = read_tokenizer(folder)
     torch.manual_seed(seed)
@@ -102,7 +104,9 @@ def read_text(folder: Path) -> tuple[T5EncoderModel, T5Tokenizer]:
     from transformers import T5EncoderModel
 
     if not (folder / "text_encoder").is_dir():
-        raise DataError(f"There is no text encoder in {folder}: run `python -m emoji_model.train text` first.")
+        raise DataError(
+            f"There is no text encoder in {folder}: run `python -m emoji_model.train text` first."
+        )
     text = T5EncoderModel.from_pretrained(folder / "text_encoder", dtype=torch.float32)
     return text.eval().requires_grad_(False), read_tokenizer(folder)
 

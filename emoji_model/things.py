@@ -9,7 +9,7 @@ A style is a word that people use; several artists may share one (STYLE_SETS).
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from emoji_model import choice, held_out
 from emoji_model.data import Doodles, Folders, Pictures
@@ -50,6 +50,7 @@ class Things(dict[str, Thing]):
 
     pictures: Pictures
     doodles: Doodles
+    folders: Folders
     synonyms: Mapping[str, tuple[str, ...]]  # name -> words beyond CLDR's, held out or not
     unsaid: frozenset[str]  # the synonyms held out: no caption says them
 
@@ -60,6 +61,7 @@ class Things(dict[str, Thing]):
         DataError where data is missing or damaged.
         """
         made = cls()
+        made.folders = folders
         made.pictures, made.doodles = Pictures(folders), Doodles(folders["doodles"])
         made.synonyms = synonyms or {}
         rows = _rows(made.pictures)
@@ -113,6 +115,21 @@ class Things(dict[str, Thing]):
 def _said(words: Iterable[str], name: str, unsaid: frozenset[str]) -> tuple[str, ...]:
     """Each once, without the name itself and without what no caption says."""
     return tuple(w for w in dict.fromkeys(words) if w != name and not unsaid & {w, *w.split()})
+
+
+def drawn_by(things: Things, artists: set[str]) -> Things:
+    """The same things with the pictures of these artists alone, and without doodles."""
+    made = Things()
+    vars(made).update(vars(things))
+    for name, thing in things.items():
+        kept = {
+            style: mine
+            for style, rows in thing.pictures.items()
+            if (mine := tuple(row for row in rows if things.pictures[row].set in artists))
+        }
+        if kept:
+            made[name] = replace(thing, pictures=kept, doodles=())
+    return made
 
 
 COLOURED = ("cartoon", "sticker", "3d render")

@@ -161,11 +161,6 @@ class WordNet:
         kept = [word for word, count in words.items() if count >= least and word not in self.offensive]
         return {word: words[word] for word in sorted(kept, key=lambda word: (-words[word], word))[:most]}
 
-    @staticmethod
-    def weight(count: int) -> int:
-        """How often the tokenizer's text repeats a word that was met this often: 1 + log2, at most 12."""
-        return min(12, 1 + int(math.log2(max(1, count))))
-
     def _synsets(self, part: str) -> dict[int, Synset]:
         if part not in self._read:
             self._read[part] = {
@@ -235,3 +230,8 @@ class WordNet:
 def is_plain(lemma: str) -> bool:
     """Is it one word of three letters or more, no name, no number, no short form?"""
     return re.fullmatch(r"[a-z]{3,16}", lemma) is not None and any(letter in "aeiouy" for letter in lemma)
+
+
+def weight(count: int) -> int:
+    """How often the tokenizer's text repeats a word that was met this often: 1 + log2, at most 12."""
+    return min(12, 1 + int(math.log2(max(1, count))))

@@ -8,7 +8,7 @@ import pytest
 
 from emoji_model import held_out, synonyms
 from emoji_model.data import DataError
-from emoji_model.wordnet import WordNet
+from emoji_model.wordnet import WordNet, weight
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def test_common_words_are_plain_and_decent(wordnet):
     assert not {"true cat", "Felis catus", "purr", "softly", "weed", "slowpoke"} & set(common)
     assert list(common.values()) == sorted(common.values(), reverse=True)
     assert list(wordnet.common(most=3, least=1)) == list(common)[:3]
-    assert wordnet.weight(0) == 1 and wordnet.weight(8) == 4 and wordnet.weight(10**9) == 12
+    assert weight(0) == 1 and weight(8) == 4 and weight(10**9) == 12
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,142 @@
+"""The warm-up of the T5: words land near what they mean, and a killed run goes on where it saved."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import small_warm_up
+import torch
+
+from emoji_model import meaning, minilm, warmup
+from emoji_model.data import DataError
+
+
+@pytest.fixture(scope="module")
+def learned(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("warm-up")
+    lines = []
+    small, tokenizer, last = small_warm_up.run(folder, 120, report=lines.append, save_every=1e9)
+    return folder, small, tokenizer, last, lines
+
+
+def weights(small) -> torch.Tensor:
+    parts = [*small.text.parameters(), *small.unet.add_embedding.parameters()]
+    return torch.cat([part.detach().flatten() for part in parts])
+
+
+def test_captions_find_their_pictures_and_words_their_meaning(learned):
+    *_, last, lines = learned
+    assert [line["warm_up"] for line in lines] == [50, 100, 120] and last == lines[-1]
+    assert last["right"] > 0.9 > lines[0]["right"] - 1
+    assert last["loss"] < lines[0]["loss"] and last["pooled"] > 0.7 and last["states"] > 0.7
+    assert last["looked"] < 0.5
+
+
+def test_unseen_words_are_near_what_they_mean(learned):
+    _, small, tokenizer, _, _ = learned
+    encode = meaning.encoder(small.text, tokenizer)
+    names = list(small_warm_up.COLOURS)
+    for word, name in small_warm_up.LIKE.items():
+        assert meaning.nearest(f"a {word}", names, encode)[0] == name
+    table = {name: [word] for word, name in small_warm_up.LIKE.items()}
+    assert meaning.retrieval(table, names, encode) == {"count": 4, "top1": 1.0, "top5": 1.0, "rank": 1.0}
+    assert meaning.retrieval({"teapot": ["kettle"]}, names, encode)["count"] == 0
+    assert meaning.nearest("anything", [], encode) == []
+
+
+def test_what_is_complete_is_only_loaded(learned):
+    folder, small, _, last, _ = learned
+    again, _, same = small_warm_up.run(folder, 120, report=lambda line: pytest.fail("it trained again"))
+    assert same == last and torch.equal(weights(again), weights(small))
+
+
+def test_it_learns_from_pictures_alone(tmp_path):
+    _, _, last = small_warm_up.run(tmp_path, 60, teacher=None)
+    assert last["right"] > 0.8 and "states" not in last
+
+
+def test_a_killed_run_goes_on(tmp_path):
+    """Killed by SIGKILL three times, it ends with the weights of a run that was left alone."""
+    steps, script = 40, Path(small_warm_up.__file__)
+    whole, _, _ = small_warm_up.run(tmp_path / "whole", steps)
+    folder, reached = tmp_path / "killed", 0
+    for _ in range(3):
+        process = subprocess.Popen([sys.executable, str(script), str(folder), str(steps)])
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline and process.poll() is None:
+            shown = folder / "warm-up.json"
+            if shown.exists() and json.loads(shown.read_text())["step"] > reached + 3:
+                break
+            time.sleep(0.005)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        now = json.loads((folder / "warm-up.json").read_text())["step"]
+        assert now >= reached
+        reached = now
+    resumed, _, _ = small_warm_up.run(folder, steps)
+    assert reached > 3
+    assert torch.allclose(weights(resumed), weights(whole), atol=1e-4)
+
+
+def test_a_state_that_does_not_fit_is_refused(learned, tmp_path):
+    folder = learned[0]
+    with pytest.raises(DataError, match="remove it to begin the warm-up anew"):
+        small_warm_up.run(folder, 120, seed=1)
+    (tmp_path / warmup.STATE).write_bytes((folder / warmup.STATE).read_bytes()[:5000])
+    with pytest.raises(DataError, match="damaged"):
+        small_warm_up.run(tmp_path, 120)
+
+
+def test_words_are_told_by_seed_and_by_how_common_they_are():
+    told = warmup.Told({"usual": 400, "rare": 2}, ["a thing"], 0)
+    assert told.draw(3, 40) == told.draw(3, 40) != told.draw(4, 40)
+    texts = [text for step in range(50) for text in told.draw(step, 40)]
+    assert sum("a thing" in text for text in texts) == 1000
+    assert sum("usual" in text for text in texts) > 4 * sum("rare" in text for text in texts)
+    assert warmup.Told({}, [], 0).draw(0, 5) == []
+    assert warmup.with_article("owl") == "an owl" and warmup.with_article("trunks") == "trunks"
+
+
+@pytest.fixture(scope="module")
+def teacher():
+    try:
+        return minilm.MiniLM()
+    except DataError as error:
+        pytest.skip(f"no MiniLM: {error}")
+
+
+def test_minilm_says_what_it_is_known_to_say(teacher):
+    vectors = teacher.embed(["car", "automobile", "kitten", "cat face", "car"])
+    assert vectors.shape == (5, 384)
+    assert torch.allclose(vectors.norm(dim=1), torch.ones(5), atol=1e-3)
+    assert float(vectors[0] @ vectors[1]) == pytest.approx(0.86, abs=0.02)
+    assert float(vectors[2] @ vectors[3]) == pytest.approx(0.60, abs=0.02)
+    assert torch.equal(vectors[0], vectors[4])
+    assert torch.equal(teacher.embed(["kitten"])[0], vectors[2])  # from memory
+    assert teacher.embed([]).shape == (0, 384)
+
+
+def test_memory_is_bounded(teacher, monkeypatch):
+    monkeypatch.setattr(minilm, "CACHED", 3)
+    teacher.embed([f"word {k}" for k in range(8)])
+    assert len(teacher._cache) == 3
+
+
+def test_a_missing_teacher_is_said(tmp_path, monkeypatch):
+    monkeypatch.setattr(minilm, "PACKAGE", "no_such_package_here")
+    monkeypatch.delenv("MINILM_DIR", raising=False)
+    with pytest.raises(DataError, match="requirements-train"):
+        minilm.MiniLM()
+    with pytest.raises(DataError, match=r"model\.safetensors cannot be read"):
+        minilm.MiniLM(tmp_path)
+    (tmp_path / "model.safetensors").write_bytes(b"damaged")
+    with pytest.raises(DataError, match="not all-MiniLM-L6-v2"):
+        minilm.MiniLM(tmp_path)
+    (tmp_path / "model.zip").write_bytes(b"PK damaged")
+    with pytest.raises(DataError, match="cannot be read"):
+        minilm.MiniLM(tmp_path)
