@@ -3,7 +3,6 @@
 python tests/small_warm_up.py FOLDER STEPS      runs one, as a process that a test can kill
 """
 
-import json
 import sys
 from hashlib import sha256
 from pathlib import Path
@@ -13,11 +12,11 @@ import torch
 import torch.nn.functional as F
 from diffusers.models.embeddings import TextTimeEmbedding
 from torch import Tensor
-from transformers import T5Config, T5EncoderModel
+from transformers import T5Config, T5EncoderModel, T5Tokenizer
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from emoji_model import cascade, warmup  # noqa: E402
+from emoji_model import cascade, warmup
 
 COLOURS = {"red": (1, -1, -1), "green": (-1, 1, -1), "blue": (-1, -1, 1), "white": (1, 1, 1)}
 LIKE = {"crimson": "red", "lime": "green", "navy": "blue", "snowy": "white"}
@@ -62,21 +61,27 @@ def stage(tokenizer) -> SimpleNamespace:
     return SimpleNamespace(text=T5EncoderModel(config), unet=unet)
 
 
-def tokenizer():
-    return cascade.tokenizer([f"a small picture of a {word} square" for word in WORDS], WORDS)
+def tokenizer(folder: Path):
+    """The one kept in a folder, made at first: training it twice may give two."""
+    kept = folder / "tokenizer"
+    if not kept.exists():
+        words = [f"a small picture of a {word} square" for word in WORDS]
+        cascade.tokenizer(words, WORDS).save_pretrained(kept)
+    return T5Tokenizer.from_pretrained(kept)
 
 
-def run(folder: Path, steps: int, *, teacher=Synonyms(), report=lambda line: None, **more):
-    """(stage, tokenizer, the last line of the report)."""
-    read = tokenizer()
+def run(folder: Path, steps: int, *, teacher=None, report=lambda line: None, **more):
+    """(stage, tokenizer, the last line of the report); the tokenizer lies in the folder above."""
+    read = tokenizer(folder.parent)
     small = stage(read)
     more = dict(batch=16, lr=5e-3, save_every=0.0, bf16=False) | more
+    words, names = WORDS, list(LIKE)
     last = warmup.warm_up(
-        small, read, Squares(), teacher, WORDS, folder, names=list(LIKE), steps=steps, report=report, **more
+        small, read, Squares(), teacher, words, folder, names=names, steps=steps, report=report, **more
     )
     return small, read, last
 
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    run(Path(sys.argv[1]), int(sys.argv[2]), report=lambda line: print(json.dumps(line), flush=True))
+    run(Path(sys.argv[1]), int(sys.argv[2]), teacher=Synonyms())

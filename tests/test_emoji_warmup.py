@@ -1,7 +1,6 @@
 """The warm-up of the T5: words land near what they mean, and a killed run goes on where it saved."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -18,10 +17,14 @@ from emoji_model.data import DataError
 
 @pytest.fixture(scope="module")
 def learned(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("warm-up")
+    folder = tmp_path_factory.mktemp("warm-up") / "state"
     lines = []
-    small, tokenizer, last = small_warm_up.run(folder, 120, report=lines.append, save_every=1e9)
+    small, tokenizer, last = run(folder, 120, report=lines.append, save_every=1e9)
     return folder, small, tokenizer, last, lines
+
+
+def run(folder, steps, **more):
+    return small_warm_up.run(folder, steps, **dict(teacher=small_warm_up.Synonyms()) | more)
 
 
 def weights(small) -> torch.Tensor:
@@ -51,45 +54,61 @@ def test_unseen_words_are_near_what_they_mean(learned):
 
 def test_what_is_complete_is_only_loaded(learned):
     folder, small, _, last, _ = learned
-    again, _, same = small_warm_up.run(folder, 120, report=lambda line: pytest.fail("it trained again"))
+    again, _, same = run(folder, 120, report=lambda line: pytest.fail("it trained again"))
     assert same == last and torch.equal(weights(again), weights(small))
 
 
 def test_it_learns_from_pictures_alone(tmp_path):
-    _, _, last = small_warm_up.run(tmp_path, 60, teacher=None)
+    _, _, last = run(tmp_path / "state", 60, teacher=None)
     assert last["right"] > 0.8 and "states" not in last
 
 
+def test_a_run_that_is_cut_short_goes_on(tmp_path, monkeypatch):
+    """It ends with the weights of a run that was left alone."""
+    whole, _, _ = run(tmp_path / "whole", 30)
+    draw = small_warm_up.Squares.draw
+
+    def cut(self, step, count):
+        if step == 13:
+            raise KeyboardInterrupt
+        return draw(self, step, count)
+
+    monkeypatch.setattr(small_warm_up.Squares, "draw", cut)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "cut", 30)
+    monkeypatch.undo()
+    shown = json.loads((tmp_path / "cut" / "warm-up.json").read_text())
+    assert shown["step"] == 13
+    resumed, _, _ = run(tmp_path / "cut", 30)
+    assert torch.allclose(weights(resumed), weights(whole), atol=1e-5)
+
+
 def test_a_killed_run_goes_on(tmp_path):
-    """Killed by SIGKILL three times, it ends with the weights of a run that was left alone."""
-    steps, script = 40, Path(small_warm_up.__file__)
-    whole, _, _ = small_warm_up.run(tmp_path / "whole", steps)
-    folder, reached = tmp_path / "killed", 0
-    for _ in range(3):
-        process = subprocess.Popen([sys.executable, str(script), str(folder), str(steps)])
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline and process.poll() is None:
-            shown = folder / "warm-up.json"
-            if shown.exists() and json.loads(shown.read_text())["step"] > reached + 3:
-                break
-            time.sleep(0.005)
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
-        now = json.loads((folder / "warm-up.json").read_text())["step"]
-        assert now >= reached
-        reached = now
-    resumed, _, _ = small_warm_up.run(folder, steps)
-    assert reached > 3
-    assert torch.allclose(weights(resumed), weights(whole), atol=1e-4)
+    """Killed by SIGKILL while it saves at every step, it leaves a whole state."""
+    small_warm_up.tokenizer(tmp_path)
+    folder, script = tmp_path / "killed", Path(small_warm_up.__file__)
+    shown = folder / "warm-up.json"
+    process = subprocess.Popen([sys.executable, str(script), str(folder), "100000"])
+    deadline = time.monotonic() + 300
+    while time.monotonic() < deadline and process.poll() is None and not shown.exists():
+        time.sleep(0.05)
+    time.sleep(0.3)
+    process.kill()
+    assert process.wait() == -signal.SIGKILL
+    reached = json.loads(shown.read_text())["step"]
+    lines = []
+    run(folder, reached + 3, report=lines.append)
+    assert lines[-1]["warm_up"] == reached + 3
 
 
 def test_a_state_that_does_not_fit_is_refused(learned, tmp_path):
     folder = learned[0]
     with pytest.raises(DataError, match="remove it to begin the warm-up anew"):
-        small_warm_up.run(folder, 120, seed=1)
-    (tmp_path / warmup.STATE).write_bytes((folder / warmup.STATE).read_bytes()[:5000])
+        run(folder, 120, seed=1)
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / warmup.STATE).write_bytes((folder / warmup.STATE).read_bytes()[:5000])
     with pytest.raises(DataError, match="damaged"):
-        small_warm_up.run(tmp_path, 120)
+        run(tmp_path / "state", 120)
 
 
 def test_words_are_told_by_seed_and_by_how_common_they_are():
