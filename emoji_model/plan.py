@@ -39,9 +39,9 @@ class Preset:
 PRESETS = {
     "cpu": Preset(
         batch=32,
-        lr=1e-3,
+        lr=6e-4,
         ema=0.9995,
-        warm_up=3000,
+        warm_up=800,
         workers=1,
         phases={
             "small": "32:1300000:full 32:200000:pairs",

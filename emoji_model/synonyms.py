@@ -9,7 +9,8 @@ Precision comes before recall. A word is taken only if it is what people mean by
 WordNet's synset of cars, but a machine is something else first. What is left out: names and Latin (capital
 letters), short forms, what is offensive or a drug, phrases of rare words, the names of other things.
 
-Whether a word is held out of the captions is said by held_out.synonym; `spoken` and `unspoken` divide a table.
+Whether a word is held out of the captions is said by held_out.synonym; `spoken` and `unspoken` divide a
+table.
 """
 
 import argparse
@@ -35,30 +36,33 @@ LIKELY = {
 }
 """How likely a picture shows this kind of noun, beside 1 for the other kinds that can be drawn."""
 
-STRANGE = frozenset(
-    """adamant annulus bloomers bounder buns casket chump circular computing confect corsage creative denim
-    coffin-nail cuke emporium encephalon fiend firedrake flake foursquare fungus gull hob hulk john lamia lav
-    lavatory lingua lounge mill-hand minor mitt native office oral olfactory optic passenger peer pike poky
-    posterior profligate rear rip sinker slug soft speaker stein tiddler toad cornet porcupine tup woof wax
-    toilet convenience comfort adult manufacturing picture opera alligator kangaroo applied incandescent
-    receiving circular water-ox throw tie irons fencing flying dress machinist engineer structure
-    ghostwriter rosebush cervid biological rice iris master motortruck trilateral breadstuff watchband watchstrap
-    pigboat shoat shote leafage whorl weft ropeway ground coffin river ass husbandman roentgenogram ox ice bear
-    polecat throughway thruway herbaceous public system hind calcium flame curl ringlet red""".split()
-) | {"fire tree", "melon tree", "control stick", "coin machine"}
+STRANGE = """
+    adamant annulus bloomers bounder buns casket chump circular computing confect corsage creative
+    denim coffin-nail cuke emporium encephalon fiend firedrake flake foursquare fungus gull hob hulk
+    john lamia lav lavatory lingua lounge mill-hand minor mitt native office oral olfactory optic
+    passenger peer pike poky posterior profligate rear rip sinker slug soft speaker stein tiddler
+    toad cornet porcupine tup woof wax toilet convenience comfort adult manufacturing picture opera
+    alligator kangaroo applied incandescent receiving circular water-ox throw tie irons fencing
+    flying dress machinist engineer structure ghostwriter rosebush cervid biological rice iris
+    master motortruck trilateral breadstuff watchband watchstrap pigboat shoat shote leafage whorl
+    weft ropeway ground coffin river ass husbandman roentgenogram ox ice bear polecat throughway
+    thruway herbaceous public system hind calcium flame curl ringlet red
+"""
+STRANGE = frozenset(STRANGE.split()) | {"fire tree", "melon tree", "control stick", "coin machine"}
 """Words that WordNet gives for things and people do not say of them, or that mean more than the thing; a
 phrase with one of these parts goes too."""
 
-EMPTY = frozenset(
-    "a an and any are as at be by for from has have having in is it its not of on one or other some something that "
-    "the their they to used usually various with who whose which thing object entity unit whole matter person "
-    "part small large type kind made make use face emoji animal".split()
-)
+EMPTY = """
+    a an and any are as at be by for from has have having in is it its not of on one or other some
+    something that the their they to used usually various with who whose which thing object entity
+    unit whole matter person part small large type kind made make use face emoji animal
+"""
+EMPTY = frozenset(EMPTY.split())
 """Hints and words of glosses that tell no senses apart ("animal" is asked of the kind instead)."""
 
 YOUNG = re.compile(
-    r"(?:(?:a |an |the )?young (?:of )?(?:a |an |the )?(?:domestic |domesticated )?|informal terms? for (?:an? )?)"
-    r"([a-z ]+)$"
+    r"(?:(?:an? |the )?young (?:of )?(?:an? |the )?(?:domestic |domesticated )?"
+    r"|informal terms? for (?:an? )?)([a-z ]+)$"
 )
 """The glosses of "kitten", "young domestic cat", and of "pooch", "informal terms for dogs"."""
 

@@ -125,7 +125,7 @@ class Reader:
         self.text, self.tokenizer, self.device = text.to(device), tokenizer, torch.device(device)
         self._kept: dict[str, Tensor] = {}
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def read(self, captions: list[str]) -> Tensor:
         """[B,77,D] bfloat16."""
         new = sorted({caption for caption in captions if caption not in self._kept})
@@ -136,4 +136,4 @@ class Reader:
             with torch.autocast(self.device.type, torch.bfloat16):
                 states = self.text(input_ids=ids, attention_mask=mask).last_hidden_state
             self._kept |= dict(zip(new, states.bfloat16()))
-        return torch.stack([self._kept[caption] for caption in captions]).clone()
+        return torch.stack([self._kept[caption] for caption in captions])

@@ -16,6 +16,7 @@ says how they were made. SIGTERM saves and stops; a run that is killed loses wha
 import argparse
 import json
 import platform
+import signal
 import sys
 import time
 from pathlib import Path
@@ -86,6 +87,7 @@ def train(args: argparse.Namespace, stop: Stop) -> None:
         sampler=range(done["step"], plan.steps),
         num_workers=args.workers,
         prefetch_factor=4 if args.workers else None,
+        worker_init_fn=unmoved,
     )
     losses: list[Tensor] = []
     started, saved = time.perf_counter() - done["seconds"], time.perf_counter()
@@ -125,6 +127,13 @@ def train(args: argparse.Namespace, stop: Stop) -> None:
             saved = time.perf_counter()
         if last:
             break
+
+
+def unmoved(_worker: int) -> None:
+    """A worker leaves it to the training to answer SIGTERM and Ctrl-C, and computes on one thread."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    torch.set_num_threads(1)
 
 
 def save_state(run: Path, learner: Learner, done: dict) -> None:

@@ -1,20 +1,21 @@
 """Before diffusion: the text encoder learns what words look like, and what they mean.
 
 The UNet hears its captions late: to it they are one more noise until the text tells pictures apart. And it
-learns from captions alone, so a word that no caption had would say nothing. So the T5, and the pooling through
-which IF adds a caption to the time embedding, are trained before it and then frozen:
+learns from captions alone, so a word that no caption had would say nothing. So the T5, and the pooling
+through which IF adds a caption to the time embedding, are trained before it and then frozen:
 
-    pictures   logits_ij = <text_i, eye(picture_j)> / tau,  CE over rows and columns (Radford et al. 2021),
-               and the 8 x 8 thumbnail of what the caption names
-    meaning    1 - cos(W p, m) and 1 - cos(V s, m): m is what a teacher (minilm.py) says of the text, p the pooled
-               embedding [256], s the mean of the token states [192]; and the similarities within a batch
-               (Passalis and Tefas 2018), softmax(cos(m_i, m_j) / .05) ~ softmax(c cos(s_i, s_j)), of p likewise
+    pictures   logits_ij = <text_i, eye(picture_j)> / tau, CE over rows and columns (Radford et al. 2021), and
+               the 8 x 8 thumbnail of the picture, drawn from the pooled text, and by queries that attend to
+               all token states, padded ones too, as the UNet will
+    meaning    1 - cos(W p, m) and 1 - cos(V s, m): m is what a teacher (minilm.py) says of the text, p the
+               pooled embedding [256], s the mean of the token states [192]; and similarities in the batch
+               (Passalis and Tefas 2018), softmax(cos(m_i, m_j) / .05) ~ softmax(c cos(s_i, s_j)), of p too
 
-The texts are the captions of the pictures and as many words of WordNet, bare and in templates: a word that is
-never shown lands near what it means. Eye and heads are thrown away.
+The texts are half of the captions and twice as many words of WordNet, bare and in templates: a word that
+is never shown lands near what it means. Eye and heads are thrown away.
 
-A run can be killed at any time: every draw hangs on (seed, step) alone, and `warm-up.safetensors` (weights,
-optimizer and, as its metadata, the step) is swapped in whole; `warm-up.json` beside it is for people.
+A run can be killed at any time: every draw hangs on (seed, step) alone, and `warm-up.safetensors`
+(weights, optimizer and, as its metadata, the step) is swapped in whole; `warm-up.json` is for people.
 """
 
 import json
@@ -32,7 +33,7 @@ import torch.nn.functional as F
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from emoji_model.cascade import TOKENS, Stage
+from emoji_model.cascade import TOKENS, Stage, tokens
 from emoji_model.data import DataError
 
 WIDTH = 256  # of the space in which texts and pictures meet
@@ -95,14 +96,16 @@ def warm_up(
         long = step % LONG == LONG - 1
         pictures, captions = source.draw(step, max(2, batch // 3) if long else batch)
         kept = [k for k, caption in enumerate(captions) if caption.strip()]
-        x, texts = _jittered(pictures[kept], seed * 1_000_003 + step), [captions[k] for k in kept]
-        texts += told.draw(step, len(texts)) if teacher is not None else []
-        ids, mask = read(tokenizer, texts, TOKENS if long else LENGTH, full=long)
-        meaning = None if teacher is None else teacher.embed(texts).to(device)
+        x, captions = _jittered(pictures[kept], seed * 1_000_003 + step), [captions[k] for k in kept]
+        words_told = told.draw(step, len(kept)) if teacher is not None else []
+        texts = [group for group in (captions, words_told) if group]
+        ids = [read(tokenizer, group, TOKENS if long else LENGTH, full=long) for group in texts]
+        taught = captions[: len(kept) // 2] + words_told
+        meaning = None if teacher is None else teacher.embed(taught).to(device)
         for group in optimizer.param_groups:
             group["lr"] = lr * min(1, (step + 1) / 50) * (1 - step / steps) ** 0.5
         with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-            loss, seen = pair(ids.to(device), mask.to(device), x.to(device), meaning, texts)
+            loss, seen = pair(ids, x.to(device), meaning, captions)
         optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(pair.parameters(), 1.0)
@@ -128,23 +131,32 @@ class Pair(nn.Module):
         self.text, self.pool = stage.text, stage.unet.add_embedding
         width, states = stage.unet.config.time_embedding_dim, stage.text.config.d_model
         self.tell, self.eye = nn.Linear(width, WIDTH), _eye()
-        self.draw = nn.Linear(width, 3 * THUMBNAIL**2)
+        self.draw, self.look = nn.Linear(width, 3 * THUMBNAIL**2), Look(states)
         self.of_pooled, self.of_states = nn.Linear(width, MEANING), nn.Linear(states, MEANING)
         self.scale = nn.Parameter(torch.tensor(2.3))  # log 1/tau
         self.near = nn.Parameter(torch.tensor([2.3, 2.3]))  # log c, of pooled and of states
 
     def forward(
-        self, ids: Tensor, mask: Tensor, x: Tensor, meaning: Tensor | None, texts: Sequence[str]
+        self, texts: list[tuple[Tensor, Tensor]], x: Tensor, meaning: Tensor | None, captions: Sequence[str]
     ) -> tuple[Tensor, dict]:
         """The loss and figures: `right`, the share of captions that find their picture; cosines of meaning.
 
-        ids, mask [B+W,L]; x [B,3,32,32] belongs to the first B texts; meaning [B+W,384].
+        texts: ids and mask of the B captions of x [B,3,32,32], then of W words, shorter; meaning
+        [B//2+W,384], of the first half of the captions and of the words.
         """
-        states = self.text(input_ids=ids, attention_mask=mask).last_hidden_state
-        pooled, mean = self.pool(states).float(), masked_mean(states, mask)
-        loss, right = self._seen(pooled[: len(x)], x, texts[: len(x)])
-        figures = {"right": float(right)}
+        texts = [(ids.to(x.device), mask.to(x.device)) for ids, mask in texts]
+        states = [self.text(input_ids=ids, attention_mask=mask).last_hidden_state for ids, mask in texts]
+        pooled = torch.cat([self.pool(each).float() for each in states])
+        mean = torch.cat([masked_mean(each, mask) for each, (_, mask) in zip(states, texts)])
+        apart, right = self._apart(pooled[: len(x)], x, captions)
+        thumbnails = F.adaptive_avg_pool2d(x, THUMBNAIL).flatten(1)
+        drawn = F.mse_loss(self.draw(pooled[: len(x)]).float(), thumbnails)
+        looked = F.mse_loss(self.look(states[0]).float(), thumbnails)
+        loss = apart + 2 * drawn + 4 * looked
+        figures = {"right": float(right), "drawn": float(drawn.detach()), "looked": float(looked.detach())}
         if meaning is not None:
+            half = len(x) // 2
+            pooled, mean = (torch.cat([part[:half], part[len(x) :]]) for part in (pooled, mean))
             for k, (name, said, head) in enumerate(
                 (("pooled", pooled, self.of_pooled), ("states", mean, self.of_states))
             ):
@@ -153,18 +165,16 @@ class Pair(nn.Module):
                 figures[name] = 1 - float(far.detach())
         return loss, figures
 
-    def _seen(self, pooled: Tensor, x: Tensor, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
+    def _apart(self, pooled: Tensor, x: Tensor, captions: Sequence[str]) -> tuple[Tensor, Tensor]:
         """Do the captions find their pictures? Equal captions share theirs."""
         said, seen = F.normalize(self.tell(pooled).float()), F.normalize(self.eye(x).float())
         logits = said @ seen.T * self.scale.clamp(max=4.6).exp()
-        first = {text: k for k, text in reversed(list(enumerate(texts)))}
-        group = torch.tensor([first[text] for text in texts], device=x.device)
+        first = {caption: k for k, caption in reversed(list(enumerate(captions)))}
+        group = torch.tensor([first[caption] for caption in captions], device=x.device)
         same = (group[:, None] == group[None]).float()
         target = same / same.sum(1, keepdim=True)
         apart = (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
-        drawn = F.mse_loss(self.draw(pooled).float(), F.adaptive_avg_pool2d(x, THUMBNAIL).flatten(1))
-        right = same.gather(1, logits.argmax(1, keepdim=True)).mean()
-        return apart + 2 * drawn, right.detach()
+        return apart, same.gather(1, logits.argmax(1, keepdim=True)).mean().detach()
 
     def _near(self, said: Tensor, meaning: Tensor, scale: Tensor) -> Tensor:
         """Similarities within the batch, as they are and as a softmax, against the teacher's."""
@@ -173,6 +183,26 @@ class Pair(nn.Module):
         wanted = F.softmax(taught / 0.05 + own, 1)
         given = F.log_softmax(ours * scale.clamp(max=4.6).exp() + own, 1)
         return F.kl_div(given, wanted, reduction="batchmean") + 4 * F.mse_loss(ours, taught)
+
+
+class Look(nn.Module):
+    """Token states [B,L,D] -> a thumbnail [B,3*8*8]: a query for each of its pixels attends to the states."""
+
+    def __init__(self, width: int, heads: int = 4):
+        super().__init__()
+        self.heads = heads
+        self.queries = nn.Parameter(torch.randn(THUMBNAIL**2, width) * 0.5)
+        self.keys, self.values = nn.Linear(width, width), nn.Linear(width, width)
+        self.out = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, 3))
+
+    def forward(self, states: Tensor) -> Tensor:
+        def split(part: Tensor) -> Tensor:
+            return part.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+
+        keys, values = split(self.keys(states)), split(self.values(states))
+        queries = split(self.queries.to(keys.dtype).expand(len(states), -1, -1))
+        read = F.scaled_dot_product_attention(queries, keys, values).transpose(1, 2).flatten(2)
+        return self.out(read + self.queries.to(read.dtype)).transpose(1, 2).flatten(1)
 
 
 class Told:
@@ -202,17 +232,8 @@ def with_article(word: str) -> str:
 def read(
     tokenizer, texts: Sequence[str], length: int = TOKENS, *, full: bool = False
 ) -> tuple[Tensor, Tensor]:
-    """Ids and mask [B,L] int64: lower case, cut at `length`, padded to the longest and one more, or to all."""
-    ids, mask = (
-        part
-        for part in tokenizer(
-            [text.lower().strip() for text in texts],
-            padding="max_length",
-            max_length=length,
-            truncation=True,
-            return_tensors="pt",
-        ).values()
-    )
+    """Ids and mask [B,L] int64, cut at `length`; padded to it if `full`, else to the longest and one more."""
+    ids, mask = tokens(tokenizer, list(texts), length)
     end = length if full else min(length, int(mask.sum(1).max()) + 1)
     return ids[:, :end], mask[:, :end]
 

