@@ -3,8 +3,8 @@
     folder = build(tmp_path)                       # artists/, doodles/, photos/ and noto-emoji/ in it
     things = Things.read(Folders.of(folder))
 
-Every thing is a polygon or a star with its own number of corners and its own colour; every set of artists has
-its own way to draw it, and doodles are shaky outlines of it. See `build` for what can be chosen.
+Every thing is a polygon or a star, long or round, with its own number of corners and its own colour; every
+set of artists has its own way to draw it, and doodles are shaky outlines of it. See `build` for the choices.
 """
 
 import io
@@ -76,14 +76,16 @@ def build(
 def corners(name: str, shake: float = 0.0, rng: Random | None = None) -> list[tuple[float, float]]:
     """The outline of a thing in [0,1] x [0,1], its corners moved by up to `shake`."""
     rng, kind = rng or Random(0), Random(f"made up {name}")
-    count, inner, turn = kind.randint(3, 9), kind.choice((0.45, 0.7, 1.0)), kind.random() * 6
+    count, inner, turn = kind.randint(3, 9), kind.choice((0.4, 0.7, 1.0)), kind.random() * 6
+    wide, high = kind.choice(((1, 0.4), (0.4, 1), (1, 1)))
     points = count * (2 if inner < 1 else 1)
     out = []
     for k in range(points):
         radius = 0.42 * (inner if inner < 1 and k % 2 else 1)
         angle = turn + 2 * math.pi * k / points
         moved = [shake * rng.uniform(-1, 1) for _ in range(2)]
-        out.append((0.5 + radius * math.cos(angle) + moved[0], 0.5 + radius * math.sin(angle) + moved[1]))
+        x, y = wide * radius * math.cos(angle), high * radius * math.sin(angle)
+        out.append((0.5 + x + moved[0], 0.5 + y + moved[1]))
     return out
 
 
@@ -153,7 +155,7 @@ def _doodles(folder: Path, doodled: Sequence[str], each: int) -> None:
     for label, name in enumerate(doodled):
         for k in range(each):
             rng = Random(f"{name} {k}")
-            outline = np.array(corners(name, 0.05, rng))
+            outline = np.array(corners(name, 0.08, rng))
             outline = np.concatenate([outline, outline[:1]])
             outline = 255 * (outline - outline.min(0)) / np.ptp(outline, axis=0).max()
             dot = np.array([[120, 120], [120 + rng.randint(0, 20), 130]])

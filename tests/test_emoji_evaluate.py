@@ -13,7 +13,7 @@ from emoji_model import cascade, held_out
 from emoji_model.data import Folders
 from emoji_model.data.doodles import raster
 from emoji_model.evaluate import __main__ as command
-from emoji_model.evaluate import illusions, networks, readers, real, sanity, upscaling
+from emoji_model.evaluate import copies, illusions, networks, readers, real, sanity, upscaling
 from emoji_model.evaluate.drawing import Model, wanted
 from emoji_model.evaluate.measures import Measures, half
 from emoji_model.evaluate.networks import Lessons
@@ -54,8 +54,8 @@ def things(folder):
 def short():
     """Judges that are narrow and learn for seconds."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(readers, "DOODLE_LESSONS", Lessons(phases=((70, 32), (20, 64)), batch=24))
-        patch.setattr(readers, "PICTURE_LESSONS", Lessons(phases=((70, 32), (20, 64)), batch=24))
+        patch.setattr(readers, "DOODLE_LESSONS", Lessons(phases=((120, 32), (30, 64)), batch=24))
+        patch.setattr(readers, "PICTURE_LESSONS", Lessons(phases=((120, 32), (30, 64)), batch=24))
         for name in ("DOODLE_WIDTHS", "PICTURE_WIDTHS"):
             patch.setattr(readers, name, (8, 16, 32, 32))
         yield
@@ -193,9 +193,10 @@ def test_only_what_was_never_trained_on_is_asked_for(judges, things):
 def test_real_pictures_score_well_and_others_do_not(judges):
     said = sanity.table(judges, SMALL(names=99, combinations=99, doodles=99, pairs=12))
     good, bad = said["real"], said["wrong"]
-    for name in ("top1", "doodle_top1", "top5", "unseen_top5", "doodle_top5", "pair_top5"):
-        assert good[name] > bad[name] + 0.15, name
-    assert good["top5"] > 0.8 and good["doodle_top5"] > 0.8
+    for name in ("top1", "doodle_top1"):
+        assert good[name] > bad[name] + 0.3, name
+    for name in ("top5", "unseen_top5", "doodle_top5", "pair_top5"):  # of so few things, many are among five
+        assert good[name] >= 0.7 and good[name] > bad[name], name
     assert good["doodle_diversity"] > 0.8
 
 
@@ -205,21 +206,34 @@ def test_halves():
     assert half(x, 0).mean() > 0.8 and half(x, 1).mean() < 0.05 and half(x, 0).shape == x.shape
 
 
-def test_copies_of_training_doodles_are_found(judges, things):
-    """The same drawings, smaller, elsewhere, with another pen: all of them are copies, and alike."""
-    measures = Measures(None, judges, SMALL(doodle_seeds=4))
-    classes = list(range(len(things.doodles.names)))
+def scribbles(seeds, **how):
+    """Ink [N,1,32,32]: a walk of twelve steps each."""
+    walks = [np.random.default_rng(seed).integers(0, 255, (12, 2)) for seed in seeds]
+    drawn = [raster([walk.astype(np.uint8)], 32, **how)[0] for walk in walks]
+    return torch.from_numpy(np.stack(drawn))[:, None].float() / 255
 
-    def own(chosen):
-        rows = [int(row) for k in classes for row in chosen(things.doodles.rows(things.doodles.names[k]))]
-        other = dict(at=(0.45, 0.52, 0.7), width=0.05)
-        drawn = [raster(things.doodles.strokes(row), 64, **other)[0] for row in rows]
-        return measures.own(
-            1 - torch.from_numpy(np.stack(drawn))[:, None].expand(-1, 3, -1, -1) / 127.5, classes
-        )
 
-    assert own(lambda rows: rows[:4])["nearest_copy"] == 1.0
-    assert own(lambda rows: [rows[0]] * 4)["doodle_diversity"] < 0.02
+def test_copies_are_found_with_another_pen_elsewhere_turned_and_mirrored():
+    turned = [copies.doodle_space(scribbles(range(40), turn=turn)) for turn in copies.TURNS]
+    known = torch.cat([*turned, *map(copies.mirrored, turned)])
+    held = copies.doodle_space(scribbles(range(100, 140)))
+    for how in (dict(), dict(at=(0.45, 0.52, 0.7)), dict(width=0.05), dict(turn=-0.08), dict(flip=True)):
+        assert copies.copied(copies.doodle_space(scribbles(range(40), **how)), known, held).all(), how
+    assert copies.copied(held, known, held).sum() <= 2, "5% of 40"
+    assert copies.copied(copies.doodle_space(scribbles(range(200, 240))), known, held).sum() <= 8
+
+
+def test_diversity_of_the_same_drawing_is_none():
+    space = copies.doodle_space(scribbles(range(40)))
+    assert copies.diversity([space], [space]) == pytest.approx(1)
+    assert copies.diversity([space[:1].repeat(4, 1)], [space]) < 0.01
+    assert copies.diversity([space[:20]], [space[20:]]) == pytest.approx(1, abs=0.1)
+
+
+def test_nothing_drawn_is_no_copy():
+    known = copies.doodle_space(scribbles(range(40)))
+    held = copies.doodle_space(scribbles(range(100, 140)))
+    assert not copies.copied(copies.doodle_space(torch.zeros(1, 1, 32, 32)), known, held).any()
 
 
 # the network under test
@@ -277,15 +291,15 @@ def test_white_is_looked_at_near_the_thing_and_far_from_it():
     assert near == 0 and 0.4 < far < 0.5, "2/255 on a twentieth of the white"
 
 
-class Repeated:
-    """Pixels repeated: worse than bicubic."""
+class Coarse:
+    """Worse than bicubic."""
 
     def enlarged(self, small, prompts, first):
-        return small.repeat_interleave(4, -1).repeat_interleave(4, -2)
+        return upscaling.bicubic(upscaling.bicubic(F.avg_pool2d(small, 4)))
 
 
 def test_enlarging_is_measured_against_bicubic_on_every_set(judges):
-    said = upscaling.upscale(Repeated(), judges, SMALL(enlarged=2))
+    said = upscaling.upscale(Coarse(), judges, SMALL(enlarged=2))
     assert set(said["sets"]) == {*made_up_data.SETS, "doodles"} and said["upscaled"] == 28
     assert 15 < said["upscale_psnr"] < said["bicubic_psnr"] < 40 and said["worst_psnr_gain"] < 0
     assert said["perceptual"] > said["bicubic_perceptual"] > 0

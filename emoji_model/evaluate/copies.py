@@ -1,7 +1,7 @@
 """Spaces in which pictures are compared with the ones trained on: is it a copy, are several alike?
 
 doodles    the ink, cut to its box, 20 x 20 cells, blurred a little; the pen's width, place and size do not
-           count, and of two mirrored ones the nearer counts
+           count, and those trained on are looked at turned a little to both sides, and mirrored
 pictures   where colour lies at 16 x 16, its mean taken off, beside where edges lie:
 
     f(x) = [ x at 16 x 16, its mean colour taken off | 2 |grad luma| at 16 x 16 ]
@@ -21,6 +21,7 @@ from emoji_model.styles import grey
 
 CELLS, BOX = 16, 20
 EDGES = 2.0  # the weight of edges against colours
+TURNS = (-0.1, 0.0, 0.1)  # radians
 INK = 0.35  # what is darker belongs to the drawing
 UNCOPIED = 0.05  # share of held-out pictures that count as copies, by definition
 

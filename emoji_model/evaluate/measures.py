@@ -22,7 +22,7 @@ from emoji_model import held_out
 from emoji_model.captions import rows_in
 from emoji_model.evaluate import copies, real
 from emoji_model.evaluate.drawing import Model, Wanted, wanted
-from emoji_model.evaluate.networks import top
+from emoji_model.evaluate.networks import features, top
 from emoji_model.evaluate.plan import Plan
 from emoji_model.evaluate.readers import Judges, share
 from emoji_model.things import Things
@@ -133,20 +133,19 @@ class Measures:
         made, held, copied, seen_made, seen_held = [], [], [], [], []
         inks = real.ink(drawn)
         for k, mine, small in zip(classes, inks.split(seeds), F.avg_pool2d(inks, 2).split(seeds)):
-            known, there = (
-                real.doodles_of(self.things, doodles.rows(doodles.names[k], held=which), side=32)
-                for which in (False, True)
-            )
-            if len(there) < 3 or not len(known):
+            trained_on, there = (doodles.rows(doodles.names[k], held=which) for which in (False, True))
+            if len(there) < 3 or not len(trained_on):
                 continue
             made.append(copies.doodle_space(small))
-            held.append(copies.doodle_space(there))
-            space = copies.doodle_space(known)
-            copied.append(copies.copied(made[-1], torch.cat([space, copies.mirrored(space)]), held[-1]))
-            real_ones = real.doodles_of(self.things, doodles.rows(doodles.names[k], held=True)[:12])
-            with torch.no_grad():
-                seen_made.append(read.features(mine))
-                seen_held.append(read.features(real_ones))
+            held.append(copies.doodle_space(real.doodles_of(self.things, there, side=32)))
+            known = [
+                copies.doodle_space(real.doodles_of(self.things, trained_on, side=32, turn=turn))
+                for turn in copies.TURNS
+            ]
+            known += [copies.mirrored(each) for each in known]
+            copied.append(copies.copied(made[-1], torch.cat(known), held[-1]))
+            seen_made.append(features(read, mine))
+            seen_held.append(features(read, real.doodles_of(self.things, there[:12])))
         if not made:
             return {}
         return {

@@ -83,14 +83,9 @@ class DoodleLessons:
         return np.maximum(lines, inside * rng.uniform(0.1, 0.5)) if fill else lines
 
 
-def plain_doodle(things: Things, row: int, side: int = SIDE) -> np.ndarray:
-    """[S,S] uint8: a doodle as captions.one places it."""
-    return raster(things.doodles.strokes(int(row)), side)[0]
-
-
-def doodles_of(things: Things, rows: Sequence[int], side: int = SIDE) -> Tensor:
-    """Ink [N,1,S,S] in [0,1] of real doodles."""
-    drawn = np.stack([plain_doodle(things, row, side) for row in rows])
+def doodles_of(things: Things, rows: Sequence[int], side: int = SIDE, turn: float = 0.0) -> Tensor:
+    """Ink [N,1,S,S] in [0,1] of real doodles, as captions.one places them; turn in radians."""
+    drawn = np.stack([raster(things.doodles.strokes(int(row)), side, turn=turn)[0] for row in rows])
     return torch.from_numpy(drawn)[:, None].float() / 255
 
 
