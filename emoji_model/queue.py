@@ -1,6 +1,6 @@
 """All trainings of this repository, one after another and side by side, in the background, for days.
 
-    nohup python -m emoji_model.queue --data FOLDER --mnist FOLDER >> queue.jsonl &
+    mkdir -p runs; nohup python -m emoji_model.queue --data FOLDER --mnist FOLDER >> runs/queue.jsonl &
     python -m emoji_model.queue --list          what is done, and how long the rest will take
     python -m emoji_model.queue --dry-run       the commands, and stop
     python -m emoji_model.queue --only flow-class ddpm-class
