@@ -1,7 +1,8 @@
 """What the training programs share: averaged weights, a resumable state, statistics as JSON lines.
 
-A run's folder holds `state/` (what accelerate saves, and a Progress) and `stats.jsonl`. The same command
-resumes it: every draw of a step hangs on (seed, step) alone, and the state is swapped in whole.
+A run's folder holds `state/` (what accelerate saves, and a Progress) and `stats.jsonl`; its lock, its stop
+and progress.json are in resumable.py. The same command resumes it: every draw of a step hangs on
+(seed, step) alone, and the state is swapped in whole.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch.optim.swa_utils import AveragedModel
+
+from diffusion_core.resumable import write_whole
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -80,15 +83,13 @@ def recover(state: Path) -> None:
 
 
 class Statistics:
-    """JSON lines; lines later than the step a run resumes from are dropped."""
+    """JSON lines; those later than the step a run resumes from, or cut by a kill, are dropped."""
 
     def __init__(self, path: Path, step: int, active: bool):
         self.path, self.active = path, active
         if active:
-            path.parent.mkdir(parents=True, exist_ok=True)
             lines = path.read_text().splitlines() if path.exists() else []
-            kept = [line for line in lines if json.loads(line)["step"] <= step]
-            path.write_text("".join(line + "\n" for line in kept))
+            write_whole(path, "".join(line + "\n" for line in lines if _step(line) <= step))
 
     def write(self, line: dict) -> None:
         if self.active:
@@ -97,5 +98,12 @@ class Statistics:
             print(json.dumps(line), flush=True)
 
     def copy(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(self.path.read_text())
+        write_whole(path, self.path.read_text())
+
+
+def _step(line: str) -> float:
+    """The step of a line of statistics; of one cut short, none that was ever reached."""
+    try:
+        return json.loads(line)["step"]
+    except (KeyError, TypeError, ValueError):
+        return float("inf")
