@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from emoji_model.captions import MIXES, PLAIN, Cast, Scene
+from emoji_model.captions import Cast, Scene
+from emoji_model.mixes import MIXES, PLAIN
 from emoji_model.plan import Plan
 from emoji_model.scenes import Painter
 from emoji_model.things import Things

@@ -5,7 +5,7 @@ import math
 from dataclasses import dataclass
 
 from emoji_model import cascade
-from emoji_model.captions import MIXES
+from emoji_model.mixes import MIXES
 
 
 @dataclass(frozen=True)

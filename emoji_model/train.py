@@ -32,7 +32,6 @@ from diffusion_core.resumable import AlreadyRunning, Stop, running, write_progre
 from diffusion_core.training import Statistics, generator
 from emoji_model import cascade, progress, words
 from emoji_model.batches import Batches, as_pictures
-from emoji_model.captions import Scene
 from emoji_model.data import DataError, Folders
 from emoji_model.enlarging import Crops, enlarging_step
 from emoji_model.grow import grown
@@ -40,6 +39,7 @@ from emoji_model.learner import Learner
 from emoji_model.objective import Coarse, Objective
 from emoji_model.passing import pass_through
 from emoji_model.plan import Plan, options
+from emoji_model.scene import Scene
 from emoji_model.text import Reader, knowledge, pool_as_taught, read_text, train_text
 from emoji_model.things import Things
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from emoji_model.captions import MIXES, Cast
+from emoji_model.captions import Cast
+from emoji_model.mixes import MIXES
 from emoji_model.data import Emoji
 from emoji_model.words import Words, write
 

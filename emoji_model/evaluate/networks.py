@@ -94,9 +94,7 @@ class Lessons:
         return self.lr * (done / 0.1 if done < 0.1 else 0.5 + 0.5 * math.cos(math.pi * (done - 0.1) / 0.9))
 
 
-def learn(
-    net: Reader, batch: Callable[[int, int], Batch], lessons: Lessons, state: Path, name: str
-) -> float:
+def learn(net: Reader, batch: Callable[[int, int], Batch], lessons: Lessons, state: Path, name: str) -> float:
     """Train `net`; seconds that it took. batch(step, side) gives the same batch for the same step.
 
     The training so far lies in `state` while it lasts; where there is one, it goes on from there.

@@ -77,11 +77,15 @@ class Judges:
             if all(said.get(key) == value for key, value in made.items()):
                 net.load_state_dict(load_file(weights))
                 return net.eval().to(memory_format=torch.channels_last)
-        print(f"training the judge of {name} on real pictures, into {self.cache}", file=sys.stderr, flush=True)
+        print(
+            f"training the judge of {name} on real pictures, into {self.cache}", file=sys.stderr, flush=True
+        )
         self.cache.mkdir(parents=True, exist_ok=True)
         seconds = learn(net, batch, lessons, self.cache / f"{name}.{self.digest[:8]}.state", name)
         save_file({key: value.contiguous() for key, value in net.state_dict().items()}, weights)
-        notes.write_text(json.dumps(made | {"seconds": round(seconds), "accuracy": tested(net)}, indent=1) + "\n")
+        notes.write_text(
+            json.dumps(made | {"seconds": round(seconds), "accuracy": tested(net)}, indent=1) + "\n"
+        )
         return net
 
     def accuracy(self) -> dict[str, float]:
@@ -93,7 +97,9 @@ class Judges:
     def _doodle_accuracy(self, net: Reader) -> dict[str, float]:
         """On all doodles held out, drawn plainly."""
         rows, labels = real.held_doodles(self.real)
-        said = torch.cat([read(net, real.doodles_of(self.real, part), "doodles") for part in parts(rows, 400)])
+        said = torch.cat(
+            [read(net, real.doodles_of(self.real, part), "doodles") for part in parts(rows, 400)]
+        )
         return {f"doodle_reader_top{k}": share(top(said, labels, k)) for k in (1, 5)} | {
             "doodles_read": len(rows)
         }

@@ -17,9 +17,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from emoji_model.captions import Cast, Mix, Scene, rows_in
+from emoji_model.captions import Cast, Scene, rows_in
 from emoji_model.data.doodles import raster
 from emoji_model.evaluate.networks import IGNORED, Batch
+from emoji_model.mixes import Mix
 from emoji_model.scenes import Painter
 from emoji_model.things import Things
 from emoji_model.vocabulary import OF_DOODLES, STYLES
@@ -178,7 +179,9 @@ def held_scenes(things: Things, *, photos: int = 4, made: int = 2, seed: int = 0
 
 def all_rows(things: Things) -> list[int]:
     """Rows of every picture of the things, trained on or held out."""
-    return sorted({r for t in things.values() for part in (t.pictures, t.held) for rs in part.values() for r in rs})
+    return sorted(
+        {r for t in things.values() for part in (t.pictures, t.held) for rs in part.values() for r in rs}
+    )
 
 
 def digest(things: Things) -> str:
