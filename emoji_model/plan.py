@@ -41,7 +41,7 @@ PRESETS = {
         batch=32,
         lr=6e-4,
         ema=0.9995,
-        warm_up=800,
+        warm_up=1200,
         workers=1,
         phases={
             "small": "32:1300000:full 32:200000:pairs",
