@@ -30,10 +30,14 @@ PLAIN = {
     "down_block_types": ("DownBlock2D", "SimpleCrossAttnDownBlock2D", "SimpleCrossAttnDownBlock2D"),
     "up_block_types": ("SimpleCrossAttnUpBlock2D", "SimpleCrossAttnUpBlock2D", "UpBlock2D"),
 }
+SPARE = PLAIN | {"block_out_channels": (16, 32, 32), "layers_per_block": (0, 1, 2), "act_fn": "silu"}
+"""As the built-in model's: nothing but a convolution at full resolution on the way in."""
+SPARE["up_block_types"] = ("UpBlock2D",) * 3
 UNETS = {
     "stage I": tiny.stage_1_unet,
     "stage II": tiny.stage_2_unet,
     "plain blocks": lambda: tiny.stage_1_unet(**PLAIN),
+    "spare blocks": lambda: tiny.stage_1_unet(**SPARE),
 }
 
 
