@@ -125,6 +125,7 @@ def options(description: str, argv: list[str] | None = None) -> argparse.Namespa
     add("--save-every", type=float, default=300, help="seconds between two saved states")
     add("--compile", action=argparse.BooleanOptionalAction, help="torch.compile; by default where it can")
     add("--continue-from", help="begin with the weights in this folder, as it was exported")
+    add("--fixed-variance", action="store_true", help="write the posterior's variance, not the learned one")
     add("--float32", action="store_true", help="no bf16")
     add("--cpu", action="store_true", help="stay on the CPU even if there is a GPU")
     add("--dry-run", action="store_true", help="print what would be done, and stop")

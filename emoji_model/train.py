@@ -196,7 +196,8 @@ class Watch:
 def export(args, plan: Plan, done: dict, learner: Learner, text, tokenizer, things: Things, stats) -> None:
     """The folder that diffusers opens, and model.json beside it."""
     folder = Path(args.out) / cascade.FOLDERS[args.stage]
-    cascade.save(args.stage, cascade.Stage(learner.ema, text), tokenizer, folder)
+    trained = cascade.Stage(learner.ema, text)
+    cascade.save(args.stage, trained, tokenizer, folder, fixed_variance=args.fixed_variance)
     words.write(things, folder)
     gpu = learner.device.type == "cuda"
     model = {
@@ -213,6 +214,7 @@ def export(args, plan: Plan, done: dict, learner: Learner, text, tokenizer, thin
             "lr": args.lr,
             "ema": args.ema,
             "seed": args.seed,
+            "fixed_variance": args.fixed_variance,
             "seconds": round(done["seconds"]),
             "hardware": torch.cuda.get_device_name() if gpu else f"CPU, {platform.machine()}",
             "threads": None if gpu else torch.get_num_threads(),
