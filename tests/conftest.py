@@ -17,6 +17,7 @@ WIDTH = 8  # of the tiny UNets; the shipped ones have 64 and 128
 
 def pytest_addoption(parser):
     parser.addoption("--slow", action="store_true", help="run the slow tests too")
+    parser.addoption("--write-golden", action="store_true", help="write tests/golden/ anew")
 
 
 def pytest_configure(config):
