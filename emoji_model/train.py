@@ -28,7 +28,7 @@ from accelerate.utils import set_seed
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from diffusion_core import images
+from diffusion_core.images import grid as images
 from diffusion_core.training import Progress, Statistics, averaged, generator, recover, save_state
 from emoji_model import cascade, progress, words
 from emoji_model.captions import MIXES, Cast, Scene

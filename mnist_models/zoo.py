@@ -15,7 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from diffusion_core.faults import ModelError
+from diffusion_core.models.faults import ModelError
 from mnist_models.unet import UNet, UNetConfig
 
 MODELS = ("denoiser", "ddpm-time", "ddpm-class", "flow-time", "flow-class")

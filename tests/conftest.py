@@ -8,7 +8,7 @@ from fakes import CASCADE, FakeStudio, drawing, with_examples
 from PIL import Image
 from walk import browser, page, server  # noqa: F401  the fixtures of a visitor
 
-from diffusion_core.studio import Studio
+from diffusion_core.serving.studio import Studio
 from mnist_models import network, train, zoo
 from mnist_models.unet import UNet, UNetConfig
 

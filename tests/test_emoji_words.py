@@ -54,7 +54,7 @@ def test_no_list_is_no_error(tmp_path):
 
 
 def test_the_page_lists_what_fits_or_what_is_near(words):
-    from tabs import known_words
+    from tabs.components import known_words
 
     assert known_words.listed(words, "pet") == '<p class="known">cat, dog</p>'
     assert "Near to it: rocket." in known_words.listed(words, "rockett")

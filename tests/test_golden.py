@@ -20,11 +20,11 @@ from text_settings import SETTINGS, settings
 from torch.nn import functional as F
 
 import app
-from diffusion_core import images
-from diffusion_core.catalogue import BUILT_IN_FOLDERS
-from diffusion_core.fields import RecipeError
-from diffusion_core.models import Library
-from diffusion_core.recipes import SCHEMAS, Recipe
+from diffusion_core.images import export
+from diffusion_core.models.catalog import BUILT_IN_FOLDERS
+from diffusion_core.models.loading import Library
+from diffusion_core.recipes import Recipe, RecipeError
+from diffusion_core.recipes.recipe import SCHEMAS
 from mnist_models import network
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -99,7 +99,7 @@ def page(house):
 
 
 def kept(recipe: Recipe) -> dict:
-    png = Image.open(io.BytesIO(images.with_recipe(Image.new("RGB", (8, 8)), recipe)))
+    png = Image.open(io.BytesIO(export.with_recipe(Image.new("RGB", (8, 8)), recipe)))
     return {"json": recipe.to_json(), "link": recipe.to_link(), "png": dict(png.info)}
 
 
