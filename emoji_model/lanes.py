@@ -1,6 +1,6 @@
 """Run trainings side by side, each in a process of its own, and look after them until all are done.
 
-A training follows the convention of diffusion_core/resumable.py: its command resumes it, its progress.json
+A training follows the convention of diffusion_core/training/resumable.py: its command resumes it, its progress.json
 says how far it is. So nothing is remembered here that a kill could lose: whoever starts again reads how far
 each training is, and goes on.
 
@@ -20,7 +20,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from diffusion_core.resumable import LOCK, is_locked, locked, read_progress, write_whole
+from diffusion_core.training.resumable import LOCK, is_locked, locked, read_progress, write_whole
 
 WAITS = (30.0, 300.0)  # seconds before the second and the third try of a training that failed
 GRACE = 60.0  # seconds in which a training may save after it was asked to stop

@@ -18,7 +18,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from diffusion_core.resumable import LOCK, AlreadyRunning, is_locked, read_progress
+from diffusion_core.training.resumable import LOCK, AlreadyRunning, is_locked, read_progress
 from emoji_model.lanes import Job, Lanes
 
 EMOJI, MNIST = "emoji_model.train", "mnist_models.train"

@@ -27,9 +27,9 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from diffusion_core import images
-from diffusion_core.resumable import AlreadyRunning, Stop, running, write_progress
+from diffusion_core.images import grid as images
 from diffusion_core.training import Statistics, generator
+from diffusion_core.training.resumable import AlreadyRunning, Stop, running, write_progress
 from emoji_model import cascade, progress, words
 from emoji_model.batches import Batches, as_pictures
 from emoji_model.data import DataError, Folders

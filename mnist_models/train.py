@@ -24,8 +24,8 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor
 
-from diffusion_core.resumable import AlreadyRunning, Stop, running, write_progress
 from diffusion_core.training import Progress, Statistics, averaged, generator, recover, save_state
+from diffusion_core.training.resumable import AlreadyRunning, Stop, running, write_progress
 from mnist_models import data, zoo
 from mnist_models.objectives import OBJECTIVES, one_hot
 from mnist_models.unet import UNet, UNetConfig

@@ -19,8 +19,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from diffusion_core.faults import ModelError
-from diffusion_core.resumable import write_whole
+from diffusion_core.models.faults import ModelError
+from diffusion_core.training.resumable import write_whole
 from mnist_models.unet import UNet, UNetConfig
 
 MODELS = ("denoiser", "ddpm-time", "ddpm-class", "flow-time", "flow-class")

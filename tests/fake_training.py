@@ -12,7 +12,13 @@ import sys
 import time
 from pathlib import Path
 
-from diffusion_core.resumable import AlreadyRunning, read_progress, running, write_progress, write_whole
+from diffusion_core.training.resumable import (
+    AlreadyRunning,
+    read_progress,
+    running,
+    write_progress,
+    write_whole,
+)
 
 parser = argparse.ArgumentParser()
 parser.add_argument("name")

@@ -8,11 +8,11 @@ from random import Random
 import pytest
 import torch
 import torch.nn.functional as F
+from emoji_model.features import features, ranks
 
 from emoji_model import cascade, evaluate, progress
 from emoji_model.captions import MIXES, Cast, Scene, Thing
 from emoji_model.data import HELD_OUT, Album
-from emoji_model.features import features, ranks
 from emoji_model.scenes import Painter
 from emoji_model.vocabulary import article
 from tests import emoji_shapes

@@ -11,7 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from diffusion_core.resumable import AlreadyRunning, is_locked, locked, read_progress, running, write_progress
+from diffusion_core.training.resumable import (
+    AlreadyRunning,
+    is_locked,
+    locked,
+    read_progress,
+    running,
+    write_progress,
+)
 from emoji_model import lanes, queue
 
 HERE = Path(__file__).resolve().parent

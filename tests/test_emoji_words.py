@@ -3,8 +3,8 @@
 import pytest
 
 from emoji_model.captions import Cast
-from emoji_model.mixes import MIXES
 from emoji_model.data import Emoji
+from emoji_model.mixes import MIXES
 from emoji_model.words import Words, write
 
 
@@ -55,7 +55,7 @@ def test_no_list_is_no_error(tmp_path):
 
 
 def test_the_page_lists_what_fits_or_what_is_near(words):
-    from tabs import known_words
+    from tabs.components import known_words
 
     assert known_words.listed(words, "pet") == '<p class="known">cat, dog</p>'
     assert "Near to it: rocket." in known_words.listed(words, "rockett")

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from diffusion_core.resumable import read_progress
+from diffusion_core.training.resumable import read_progress
 from mnist_models import zoo
 
 HERE = Path(__file__).resolve().parent

@@ -8,8 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from diffusion_core.resumable import Stop, is_locked, locked, read_progress, write_progress, write_whole
 from diffusion_core.training import Statistics
+from diffusion_core.training.resumable import (
+    Stop,
+    is_locked,
+    locked,
+    read_progress,
+    write_progress,
+    write_whole,
+)
 
 
 def test_progress_comes_back(tmp_path):

@@ -13,7 +13,7 @@ import os
 import pytest
 from PIL import Image
 
-from diffusion_core import images
+from diffusion_core.images import convert, export
 from tests import page as the
 
 PATIENCE = float(os.environ.get("PATIENCE", 60))  # seconds for what comes at once, on a busy machine
@@ -124,7 +124,7 @@ def download(page, name: str) -> bytes:
 
 def recipe_of(page):
     """The recipe of the last run, out of the downloaded PNG."""
-    return images.recipe_in(images.opened(download(page, "PNG with recipe")))
+    return export.recipe_in(convert.opened(download(page, "PNG with recipe")))
 
 
 def shoot(page, name: str) -> None:
