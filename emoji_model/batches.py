@@ -43,7 +43,7 @@ class Batches(Dataset):
 
 
 class Shown:
-    """Things alone, plain and in all styles, and whole scenes, 32 x 32, for the T5's warm-up (warmup.Source)."""
+    """Things alone and whole scenes, 32 x 32 pixels, for the T5's warm-up (warmup.Source)."""
 
     def __init__(self, things: Things, seed: int = 0):
         self.seed = seed

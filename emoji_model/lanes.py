@@ -1,8 +1,8 @@
 """Run trainings side by side, each in a process of its own, and look after them until all are done.
 
-A training follows the convention of diffusion_core/training/resumable.py: its command resumes it, its progress.json
-says how far it is. So nothing is remembered here that a kill could lose: whoever starts again reads how far
-each training is, and goes on.
+A training follows the convention of diffusion_core/training/resumable.py: its command resumes it, its
+progress.json says how far it is. So nothing is remembered here that a kill could lose: whoever starts again
+reads how far each training is, and goes on.
 
 Two processes of two threads each on two cores are 10 to 100 times slower than of one thread each, so the
 threads of all lanes add up to the cores; a training that is left alone is started again with all of them.

@@ -2,9 +2,7 @@
 
 import pytest
 
-from emoji_model.captions import Cast
-from emoji_model.data import Emoji
-from emoji_model.mixes import MIXES
+from emoji_model.things import Thing, Things
 from emoji_model.words import Words, write
 
 
@@ -17,9 +15,19 @@ def words(tmp_path_factory):
         "rocket": ("space",),
         "hot dog": ("sausage",),
     }
-    emoji = [Emoji(str(k), name, more) for k, (name, more) in enumerate(named.items())]
-    write(Cast(emoji, MIXES["core"]), folder)
+    things = Things()
+    for k, (name, more) in enumerate(named.items()):
+        things[name] = Thing(name, keywords=more, pictures={"cartoon": (k,)}, doodles=(k,) if k < 2 else ())
+    things["dog"] = Thing("dog", keywords=named["dog"], pictures={"sticker": (0,)}, doodles=(0,))
+    things["unseen"] = Thing("unseen", held={"cartoon": (9,)})
+    write(things, folder)
     return Words.read(folder)
+
+
+def test_the_list_says_in_which_styles_things_were_shown(words):
+    assert words.styles["doodle"] == ["dog", "cat"] and words.styles["sticker"] == ["dog"]
+    assert words.styles["cartoon"] == ["cat", "rocket", "hot dog"]
+    assert "unseen" not in words.things
 
 
 @pytest.mark.parametrize(
