@@ -17,7 +17,8 @@ def words(tmp_path_factory):
     }
     things = Things()
     for k, (name, more) in enumerate(named.items()):
-        things[name] = Thing(name, keywords=more, pictures={"cartoon": (k,)}, doodles=(k,) if k < 2 else ())
+        names = ("rocket ship",) if name == "rocket" else ()
+        things[name] = Thing(name, names, more, {"cartoon": (k,)}, doodles=(k,) if k < 2 else ())
     things["dog"] = Thing("dog", keywords=named["dog"], pictures={"sticker": (0,)}, doodles=(0,))
     things["unseen"] = Thing("unseen", held={"cartoon": (9,)})
     write(things, folder)
