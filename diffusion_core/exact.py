@@ -56,7 +56,7 @@ class Dataset:
         return (logits.softmax(1) @ self.pictures.double().flatten(1)).view(x.shape)
 
     def answer(self, ask: Ask, predicts: str) -> Answer:
-        """What a perfectly trained network answers: x0_hat, or the eps or velocity x0 - eps that belongs to it."""
+        """What a perfectly trained network answers: x0_hat, or its eps or velocity x0_hat - eps."""
         x0 = self.posterior_mean(ask.x, ask.level, ask.cond.labels)
         eps = eps_from(x0, ask.x.double(), ask.level)
         return Answer({"x0": x0, "eps": eps, "velocity": x0 - eps}[predicts])
@@ -99,9 +99,10 @@ class Mulberry(Rng):
 
 
 def trailing(T: int, n: int) -> list[int]:
-    """n timesteps down from T-1, evenly, the last T/n - 1 (Lin et al. 2023, section 3.3; diffusers calls it so).
+    """n timesteps down from T-1, evenly, the last T/n - 1 (Lin et al. 2023, section 3.3).
 
-    No step is spent where all noise is gone, and the first begins with pure noise. T = 1000, n = 5: 999..199.
+    diffusers' "trailing": no step is spent where all noise is gone, and the first begins with pure
+    noise. T = 1000, n = 5: 999..199.
     """
     if not 1 <= n <= T:
         raise ValueError(f"the number of steps must lie in 1..{T}, not {n}")
