@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from diffusion_core.estimates import Answer, Ask, Card, Condition, Estimate, eps_from, given, guided
-from diffusion_core.levels import CLEAN, Level, Path, rectified_levels, schedule, strided
+from diffusion_core.levels import Level, Path, rectified_levels, schedule, strided
 from diffusion_core.sampling import Process, Rng, Solver, ancestral, ddim, denoise, euler
 
 POINT = (2, 1, 1)
@@ -109,7 +109,7 @@ def trailing(T: int, n: int) -> list[int]:
     return [T - 1 - k * T // n for k in range(n)]
 
 
-def path(sampler: str, steps: int) -> Path:
+def sampler_path(sampler: str, steps: int) -> Path:
     """The levels that a sampler of SAMPLERS walks, noisiest first, ending at CLEAN."""
     card = CARDS[sampler]
     if card.schedule == "rectified":
@@ -118,7 +118,7 @@ def path(sampler: str, steps: int) -> Path:
     return strided(levels, trailing(len(levels), steps))
 
 
-def points(
+def exact_points(
     sampler: str, steps: int, seeds: Sequence[int], gamma: float = 1.0, told: Sequence[Hashable] | None = None
 ) -> Process:
     """Points out of noise, a seed and, if told, a class for each; its asks are for Dataset.answer.
@@ -130,7 +130,4 @@ def points(
     estimate: Estimate = (
         given(card, null) if told is None else guided(card, Condition(tuple(told)), null, gamma)
     )
-    return denoise(rng.normal(POINT), path(sampler, steps), estimate, rng, solver=solver)
-
-
-__all__ = ["CARDS", "CLEAN", "POINT", "SAMPLERS", "Dataset", "Mulberry", "path", "points", "trailing"]
+    return denoise(rng.normal(POINT), sampler_path(sampler, steps), estimate, rng, solver=solver)

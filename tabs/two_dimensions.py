@@ -15,32 +15,32 @@ from diffusion_core.studio import Studio
 
 TITLE = "In two dimensions"
 STATIC = Path(__file__).parent / "static"
-SCRIPTS = ("maths", "sets", "film", "canvas", "words", "examples")
+SCRIPTS = ("maths", "sets", "film", "lights", "canvas", "words", "examples")
 
 
 def build(_studio: Studio) -> None:
     """The tab's page; call it inside its gr.Tab."""
     gr.HTML(
-        page(),
-        js_on_load=script(),
-        css_template=read("two_dimensions.css"),
+        _markup(),
+        js_on_load=_script(),
+        css_template=_read("two_dimensions.css"),
         elem_id="two-dimensions",
         padding=False,
     )
 
 
-def page() -> str:
+def _markup() -> str:
     """The canvas and its controls, with abar_t of the cosine schedule: 1,000 float32 in base64."""
     abar = np.array([level.alpha**2 for level in schedule("if-cosine")], dtype="<f4")
-    return read("two_dimensions.html").replace("ABAR", base64.b64encode(abar.tobytes()).decode())
+    return _read("two_dimensions.html").replace("ABAR", base64.b64encode(abar.tobytes()).decode())
 
 
-def script() -> str:
+def _script() -> str:
     """The scripts in one, the pure ones first."""
     return "\n".join(
-        read(name) for name in [*(f"two_dimensions_{each}.js" for each in SCRIPTS), "two_dimensions.js"]
+        _read(name) for name in [*(f"two_dimensions_{each}.js" for each in SCRIPTS), "two_dimensions.js"]
     )
 
 
-def read(name: str) -> str:
+def _read(name: str) -> str:
     return (STATIC / name).read_text(encoding="utf-8")

@@ -15,7 +15,7 @@ from fakes import played
 
 from diffusion_core import exact
 from diffusion_core.estimates import Ask, Condition
-from diffusion_core.exact import Dataset, Mulberry, points, trailing
+from diffusion_core.exact import Dataset, Mulberry, exact_points, trailing
 from diffusion_core.levels import CLEAN, Level, schedule
 
 STATIC = Path(__file__).resolve().parent.parent / "tabs" / "static"
@@ -25,7 +25,7 @@ COUNT = 300
 
 def sampled(data: Dataset, sampler: str, steps: int, seeds, **more):
     """All x on the way, [steps + 1, B, 2]."""
-    process = points(sampler, steps, seeds, **more)
+    process = exact_points(sampler, steps, seeds, **more)
     went, end = played(process, lambda ask: data.answer(ask, exact.CARDS[sampler].predicts))
     return torch.stack([*(step.x for step in went), end]).flatten(2)
 

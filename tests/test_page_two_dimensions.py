@@ -209,7 +209,7 @@ def test_few_steps_blur_and_many_land(calm):
 
 
 def test_answers_at_once_are_all_the_mean_where_all_is_noise(calm):
-    calm.get_by_role("button", name="At once").click()
+    calm.get_by_role("button", name="At once", exact=True).click()
     to(calm, 0.999)
     spread = """() => {
       const film = darkroomTwoDimensions.plane.films[0], x = new Float64Array(2000);

@@ -1,5 +1,5 @@
 // The tab "In two dimensions": its state, its clock, and what hands and keys do. `element` is given by Gradio.
-// Nothing here asks the server. The scripts before this one: maths, sets, film, canvas, words, examples.
+// Nothing here asks the server. The scripts before this one: maths, sets, film, lights, canvas, words, examples.
 
 const COUNT = 1000, DATA = 500; // points that move; points of a data set
 const OUT = 4.2, BACK = 5.2, REST = [2, 0.8]; // seconds out, back, and of rest at the data and in noise
@@ -299,4 +299,4 @@ const put = (node, text) => node.textContent === text || (node.textContent = tex
 const html = (node, text) => node.dataset.shown === text || (node.innerHTML = node.dataset.shown = text);
 
 const plane = new Plane(element.querySelector(".two-dimensions"));
-window.darkroomTwoDimensions = { fps: () => plane.fps(), state: () => plane.state(), plane, measures };
+window.darkroomTwoDimensions = { fps: () => plane.fps(), state: () => plane.state(), plane, measures, Film };

@@ -2,7 +2,7 @@
 // seen from -2.4 to 2.4 at least, x to the right and y upwards.
 
 const REACH = 2.4;
-const GROUND = "#14110f", PALE = "245, 240, 234";
+const PALE = "245, 240, 234";
 // [r, g, b]: a picture, and one of the second class; the dusk between picture and noise; noise.
 const AMBER = [255, 166, 77], ROSE = [242, 112, 158], DUSK = [176, 120, 214], NOISE = [63, 193, 214];
 
@@ -21,10 +21,7 @@ class Stage {
   constructor(canvas) {
     this.canvas = canvas;
     this.context = canvas.getContext("2d", { alpha: false });
-    this.sprites = new Map();
-    this.x = new Float64Array(0);
-    this.tail = new Float64Array(0);
-    this.hats = new Float64Array(0);
+    this.held = []; // of each film: where its points are, where they came from, their answers at once
     this.fields = [];
     this.fit();
   }
@@ -39,6 +36,7 @@ class Stage {
     this.context.setTransform(ratio, 0, 0, ratio, 0, 0);
     this.ratio = ratio;
     this.fields = [];
+    this.lights = new Lights(this.canvas.width, this.canvas.height);
   }
 
   // The rectangles of `count` films, along the longer side.
@@ -60,105 +58,86 @@ class Stage {
     return { x: (px - pane.cx) / pane.scale, y: (pane.cy - py) / pane.scale, which, scale: pane.scale };
   }
 
-  // A soft dot of a colour, as a picture to be drawn many times.
-  dot(colour, radius) {
-    const key = `${colour}/${radius}`;
-    if (this.sprites.has(key)) return this.sprites.get(key);
-    const side = Math.ceil(6 * radius * this.ratio), middle = side / 2, sprite = document.createElement("canvas");
-    sprite.width = sprite.height = side;
-    const context = sprite.getContext("2d"), light = context.createRadialGradient(middle, middle, 0, middle, middle, middle);
-    light.addColorStop(0, rgb(mixed(colour, [255, 255, 255], 0.45), 0.95));
-    light.addColorStop(0.26, rgb(colour, 0.9));
-    light.addColorStop(0.42, rgb(colour, 0.22));
-    light.addColorStop(1, rgb(colour, 0));
-    context.fillStyle = light;
-    context.fillRect(0, 0, side, side);
-    if (this.sprites.size > 200) this.sprites.clear();
-    this.sprites.set(key, sprite);
-    return sprite;
-  }
-
   // scene { films, u, marks: Set of points, arrows, moves, cursor: [x, y] or null, small }
   draw(scene) {
-    const { context } = this;
-    context.globalCompositeOperation = "source-over";
-    context.fillStyle = GROUND;
-    context.fillRect(0, 0, this.width, this.height);
-    this.panes(scene.films.length).forEach((pane, k) => {
+    const { context } = this, panes = this.panes(scene.films.length);
+    this.lights.clear();
+    panes.forEach((pane, k) => this.light(scene.films[k], pane, scene, k));
+    context.putImageData(this.lights.image, 0, 0);
+    panes.forEach((pane, k) => {
       context.save();
       context.beginPath();
       context.rect(pane.left, pane.top, pane.width, pane.height);
       context.clip();
       if (k > 0) this.line([[pane.left, pane.top], pane.top ? [this.width, pane.top] : [pane.left, this.height]], 0.25);
-      this.film(scene.films[k], pane, scene, k);
+      this.lines(scene.films[k], pane, scene, k);
       context.restore();
     });
   }
 
-  film(film, pane, scene, which) {
-    const { context } = this, { data } = film, size = scene.small ? 0.9 : Math.max(1.3, pane.scale / 55);
-    const two = data.split < data.n, place = film.where(scene.u), at = [pane.cx, pane.cy, pane.scale];
-    context.fillStyle = `rgba(${PALE}, 0.28)`;
-    for (let i = 0; i < data.n; i++) {
-      const [x, y] = [at[0] + data.x[i] * at[2], at[1] - data.y[i] * at[2]];
-      context.fillRect(x - 0.6, y - 0.6, 1.2, 1.2);
-    }
-    if (data.n) {
-      if (scene.arrows && place.level.sigma > 0) this.arrows(film, pane, place.level, which, two);
-      this.points(film, pane, scene, place, two, size);
-      for (const k of scene.marks) this.way(film, k, pane, scene, place, two, size);
-    }
-    if (scene.cursor) {
-      const x = at[0] + scene.cursor[0] * at[2], y = at[1] - scene.cursor[1] * at[2];
-      this.line([[x - 12, y], [x + 12, y]], 0.9);
-      this.line([[x, y - 12], [x, y + 12]], 0.9);
-    }
-  }
-
-  // All points, each with a short tail while it moves; or their answers at once, and a thread from x_t to each.
-  points(film, pane, { u, small, moves }, place, two, size) {
-    const { context } = this, n = 2 * film.count;
-    if (this.x.length !== n) [this.x, this.tail, this.hats] = [0, 1, 2].map(() => new Float64Array(n));
-    const x = film.positions(u, this.x);
-    const hats = film.settings.atOnce && film.answers(u, this.hats) ? this.hats : null;
-    const tail = hats ?? (moves ? film.positions(u < 1 ? Math.max(0, u - 0.03) : Math.max(1, u - 0.03), this.tail) : x);
+  // The data as a faint trace, and all points; or their answers at once, bright, before the points.
+  light(film, pane, { u, small, moves }, which) {
+    const { data } = film, { ratio } = this, n = 2 * film.count, two = data.split < data.n;
+    const radius = ratio * (small ? 0.9 : Math.max(1.3, pane.scale / 55));
+    const to = { cx: pane.cx * ratio, cy: pane.cy * ratio, scale: pane.scale * ratio };
+    [to.left, to.top] = [Math.ceil(pane.left * ratio), Math.ceil(pane.top * ratio)];
+    to.right = Math.floor((pane.left + pane.width) * ratio);
+    to.bottom = Math.floor((pane.top + pane.height) * ratio);
+    this.lights.add(data.xy, to, { colour: [245, 240, 234], radius: 0.4 * ratio, strength: 0.35 });
+    if (!data.n) return;
+    if (this.held[which]?.x.length !== n)
+      this.held[which] = { x: new Float64Array(n), tail: new Float64Array(n), hats: new Float64Array(n) };
+    const held = this.held[which], level = film.mixture(u);
+    film.positions(u, held.x);
+    held.thrown = film.settings.atOnce && film.answers(u, held.hats);
+    held.moves = moves && !held.thrown;
+    if (held.moves) film.positions(u < 1 ? Math.max(0, u - 0.03) : Math.max(1, u - 0.03), held.tail);
     for (const label of two ? [0, 1] : [null]) {
-      const colour = colourOf(label, place.level), first = label ?? 0, step = two ? 2 : 1;
-      context.globalCompositeOperation = "source-over";
-      context.strokeStyle = rgb(colour, hats ? 0.1 : 0.3);
-      context.lineWidth = small ? 0.5 : 1;
-      context.beginPath();
-      for (let k = first; k < film.count; k += step) {
-        context.moveTo(pane.cx + x[2 * k] * pane.scale, pane.cy - x[2 * k + 1] * pane.scale);
-        context.lineTo(pane.cx + tail[2 * k] * pane.scale, pane.cy - tail[2 * k + 1] * pane.scale);
-      }
-      context.stroke();
-      context.globalCompositeOperation = "lighter";
-      if (hats) {
-        this.dots(x, this.dot(colour, size * 0.55), pane, first, step, 0.5);
-        this.dots(hats, this.dot(label ? ROSE : AMBER, size), pane, first, step, 1);
+      const part = { first: label ?? 0, step: two ? 2 : 1 }, colour = colourOf(label, level);
+      if (held.thrown) {
+        this.lights.add(held.x, to, { ...part, colour, radius: 0.6 * radius, strength: 0.5 });
+        this.lights.add(held.hats, to, { ...part, colour: label ? ROSE : AMBER, radius });
       } else {
-        this.dots(x, this.dot(colour, size), pane, first, step, 0.9);
+        this.lights.add(held.x, to, { ...part, colour, radius, strength: 0.9 });
       }
     }
-    context.globalCompositeOperation = "source-over";
   }
 
-  dots(x, sprite, { cx, cy, scale }, first, step, alpha) {
-    const { context } = this, side = sprite.width / this.ratio, half = side / 2;
-    context.globalAlpha = alpha;
-    for (let k = first; k < x.length / 2; k += step)
-      context.drawImage(sprite, cx + x[2 * k] * scale - half, cy - x[2 * k + 1] * scale - half, side, side);
-    context.globalAlpha = 1;
+  // What is drawn over the lights: arrows, tails or threads to the answers, ways, and the cross of the keys.
+  lines(film, pane, scene, which) {
+    const { data } = film, size = Math.max(1.3, pane.scale / 55), two = data.split < data.n, place = film.where(scene.u);
+    if (data.n) {
+      const { x, tail, hats, thrown, moves } = this.held[which];
+      if (scene.arrows && place.level.sigma > 0) this.arrows(film, pane, place.level, which, two);
+      if (thrown || moves) for (const label of two ? [0, 1] : [null])
+        this.threads(x, thrown ? hats : tail, pane, rgb(colourOf(label, film.mixture(scene.u)), thrown ? 0.12 : 0.3), label ?? 0, two ? 2 : 1);
+      for (const k of scene.marks) this.way(film, k, x, pane, scene, place, two, size);
+    }
+    if (!scene.cursor) return;
+    const x = pane.cx + scene.cursor[0] * pane.scale, y = pane.cy - scene.cursor[1] * pane.scale;
+    this.line([[x - 12, y], [x + 12, y]], 0.9);
+    this.line([[x, y - 12], [x, y + 12]], 0.9);
+  }
+
+  threads(a, b, { cx, cy, scale }, colour, first, step) {
+    const { context } = this;
+    context.strokeStyle = colour;
+    context.lineWidth = 1;
+    context.beginPath();
+    for (let i = 2 * first; i < a.length; i += 2 * step) {
+      context.moveTo(cx + a[i] * scale, cy - a[i + 1] * scale);
+      context.lineTo(cx + b[i] * scale, cy - b[i + 1] * scale);
+    }
+    context.stroke();
   }
 
   // A chosen point with its way: on the way out as far as it went; on the way back every step as a dot.
-  way(film, k, pane, { u, small }, place, two, size) {
+  way(film, k, x, pane, { u, small }, place, two, size) {
     const { context } = this, on = ([x, y]) => [pane.cx + x * pane.scale, pane.cy - y * pane.scale];
     const colour = two && k % 2 ? ROSE : AMBER, { out, back } = film.ways(k);
     const passed = place.out ? out.slice(0, Math.ceil(u * (out.length - 1)) + 1) : back.slice(0, place.k + 1);
     if (place.out || film.run.sampler === "flow") this.line(out.map(on), 0.25); // straight, for flow
-    const now = on([this.x[2 * k], this.x[2 * k + 1]]);
+    const now = on([x[2 * k], x[2 * k + 1]]);
     const way = [...(place.out ? passed.slice(0, -1) : passed).map(on), now];
     this.line(way, 0.95, rgb(mixed(colour, [255, 255, 255], 0.35), 0.95), small ? 0.9 : 1.6);
     if (!place.out && film.run.steps <= 20) {

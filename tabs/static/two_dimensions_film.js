@@ -30,6 +30,13 @@ class Film {
     return { out: false, k, f, level: f === 1 ? path[k + 1] : path[k], here: path[k], there: path[k + 1] };
   }
 
+  // How much picture and noise a point at u is, also on its way from one level to the next.
+  mixture(u) {
+    const { out, level, here, there, f } = this.where(u);
+    if (out) return level;
+    return { alpha: between(here.alpha, there.alpha, f), sigma: between(here.sigma, there.sigma, f) };
+  }
+
   // x_t of every point at u, to `into`: on the way out x_t = alpha x0 + sigma eps.
   positions(u, into) {
     const { run, data } = this, place = this.where(u);

@@ -1,11 +1,11 @@
-// The data sets of "In two dimensions": name -> (n) -> data { n, split, x, y }, see the maths. All have a spread
-// of about 1, like the noise, and lie within 2.3 of the middle.
+// The data sets of "In two dimensions": name -> (n) -> data { n, split, x, y }, see the maths; xy is x, y, x, y, ...
+// All have a spread of about 1, like the noise, and lie within 2.3 of the middle.
 
 // From points [x, y] of class 0, and of class 1 if there are two.
 function dataOf(first, second = []) {
   const all = [...first, ...second];
   const x = Float64Array.from(all, (p) => p[0]), y = Float64Array.from(all, (p) => p[1]);
-  return { n: all.length, split: first.length, x, y };
+  return { n: all.length, split: first.length, x, y, xy: Float64Array.from(all.flat()) };
 }
 
 // n times `at(k, normals)`, with normal numbers of a seed of the set's own.
