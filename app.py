@@ -34,12 +34,14 @@ from tabs import (
     text_to_picture,
     theme,
     training,
+    two_dimensions,
     viewers,
     visit,
     widgets,
 )
 
 TABS = {
+    "two-dimensions": two_dimensions,
     "text-to-picture": text_to_picture,
     "forward-noise": forward_noise,
     "denoise": denoise,
