@@ -29,11 +29,13 @@ from tabs import (
     text_to_picture,
     theme,
     training,
+    two_dimensions,
 )
 from tabs.components import presenter
 from tabs.session import restore, visit
 
 TABS = {
+    "two-dimensions": two_dimensions,
     "text-to-picture": text_to_picture,
     "forward-noise": forward_noise,
     "denoise": denoise,

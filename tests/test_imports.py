@@ -29,6 +29,7 @@ MATHS = (
     "constraints",
     "loop",
     "processes",
+    "exact",
     "metrics",
     "views",
     "ranking",

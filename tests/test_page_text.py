@@ -21,6 +21,13 @@ PATIENCE = 300  # seconds for a run: two cores may be busy with other things
 text.install()  # so that recipes of theirs can be read here
 
 
+@pytest.fixture
+def page(page):
+    """A fresh visit to the first of these tabs."""
+    tab(page, "Text to picture")
+    return page
+
+
 def example(page, label: str) -> None:
     page.get_by_role("button", name=label, exact=True).click()
     wait_done(page, PATIENCE)
