@@ -221,5 +221,5 @@ def test_tabs_and_their_controls_are_the_same(page, golden):
 
     (tabs,) = outermost(config["layout"])[:1]
     now = {parts[tab["id"]]["props"]["label"]: labels(tab)[1:] for tab in tabs["children"]}
-    assert len(now) == 11
+    assert len(now) == 12
     assert now == golden("tabs", now)
