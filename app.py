@@ -8,38 +8,34 @@ import gradio as gr
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
-from diffusion_core import zerogpu  # before anything touches CUDA
-from diffusion_core.faults import ModelError
-from diffusion_core.fields import RecipeError
-from diffusion_core.studio import Studio
-from house import studio
+from darkroom import studio
+from diffusion_core.models.faults import ModelError
+from diffusion_core.recipes import RecipeError
+from diffusion_core.serving import zerogpu  # before anything touches CUDA
+from diffusion_core.serving.studio import Studio
 from mnist_models import network as mnist
 from tabs import (
     anagrams,
     api,
-    before_after,
     denoise,
     edit,
-    editors,
     forward_noise,
+    gradio_compat,
     guidance,
     hybrids,
     inpaint,
     mnist_denoiser,
     mnist_sampler,
-    presenter,
-    restore,
-    sheets,
-    text_page,
     text_to_picture,
     theme,
     training,
-    viewers,
-    visit,
-    widgets,
+    two_dimensions,
 )
+from tabs.components import presenter
+from tabs.session import restore, visit
 
 TABS = {
+    "two-dimensions": two_dimensions,
     "text-to-picture": text_to_picture,
     "forward-noise": forward_noise,
     "denoise": denoise,
@@ -82,7 +78,7 @@ def build(house: Studio) -> gr.Blocks:
             gr.Markdown(
                 "# Darkroom\nWatch diffusion models develop pictures out of noise, one step at a time."
             )
-            open_png = widgets.safe(
+            open_png = gradio_compat.safe(
                 gr.UploadButton(
                     "Open a PNG made here", file_types=["image"], size="sm", scale=0, min_width=200
                 )
@@ -130,7 +126,7 @@ def main() -> None:
     warm(house)
     demo.queue(max_size=200, default_concurrency_limit=None).launch(
         theme=theme.theme(),
-        css=theme.CSS + text_page.CSS + editors.CSS + before_after.CSS + viewers.CSS + sheets.CSS,
+        css=theme.CSS,
         head=theme.HEAD,
         max_threads=200,
         max_file_size="10mb",

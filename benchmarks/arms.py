@@ -8,11 +8,11 @@ from diffusers import IFPipeline, UNet2DConditionModel
 from torch import Tensor
 
 from diffusion_core.estimates import Card
-from diffusion_core.if_network import IFNetwork
-from diffusion_core.networks import Network
+from diffusion_core.loop import Process
+from diffusion_core.models.deepfloyd.unet import IFNetwork
+from diffusion_core.models.network import Network
 from diffusion_core.recipes import Recipe
-from diffusion_core.sampling import Process
-from diffusion_core.studio import Studio
+from diffusion_core.serving.studio import Studio
 from tests import tiny_if
 
 GAMMA, SEED = 7.0, 0

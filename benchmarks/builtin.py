@@ -20,11 +20,11 @@ from diffusers import IFPipeline
 from diffusers.utils import logging
 
 from benchmarks import common
-from diffusion_core import text_techniques
-from diffusion_core.catalogue import BUILT_IN_FOLDERS, CHECKPOINTS
-from diffusion_core.models import Library, found
+from diffusion_core.models.catalog import BUILT_IN_FOLDERS, CHECKPOINTS, found
+from diffusion_core.models.loading import Library
 from diffusion_core.recipes import Recipe
-from diffusion_core.studio import Studio
+from diffusion_core.serving.studio import Studio
+from diffusion_core.techniques import text
 
 STEPS, GAMMA = 20, 4.0
 PROMPTS = "a dog", "a red heart", "a rocket ship", "an owl", "a house", "a guitar", "a fish", "a crown"
@@ -35,7 +35,7 @@ class Ours:
     """A studio with the built-in model, warm; options of its Library."""
 
     def __init__(self, **options):
-        text_techniques.install()
+        text.install()
         self.model = found("built-in")
         self.studio = Studio()
         Library(device="cpu", **options).register(self.studio, self.model)

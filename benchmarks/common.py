@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from diffusion_core.networks import best_dtype
+from diffusion_core.models.network import best_dtype
 
 Taken = dict[str, list[float]]  # seconds of each arm in each repeat
 

@@ -23,8 +23,8 @@ from benchmarks import common
 from benchmarks.common import measured, ratio
 from diffusion_core.levels import evenly, linear_alphas_cumprod
 from diffusion_core.recipes import Recipe
-from diffusion_core.sampling import Rng
-from diffusion_core.studio import Studio
+from diffusion_core.samplers import Rng
+from diffusion_core.serving.studio import Studio
 from mnist_models import network, zoo
 from mnist_models.unet import UNet
 

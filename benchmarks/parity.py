@@ -27,11 +27,13 @@ from diffusers.pipelines.deepfloyd_if import timesteps as published
 from PIL import Image
 from torch import Tensor
 
-from diffusion_core import images, text_techniques
-from diffusion_core.models import Library, found
+from diffusion_core.images import convert
+from diffusion_core.models.catalog import found
+from diffusion_core.models.loading import Library
 from diffusion_core.recipes import Recipe
-from diffusion_core.studio import Studio
-from diffusion_core.text_recipes import COURSE
+from diffusion_core.serving.studio import Studio
+from diffusion_core.techniques import text
+from diffusion_core.techniques.timesteps import COURSE
 from tests import tiny_if
 
 SEED = 3
@@ -53,7 +55,7 @@ class Both:
         for each in (diffusers.utils.logging, transformers.utils.logging):
             each.set_verbosity_error()
             each.disable_progress_bar()
-        text_techniques.install()
+        text.install()
         self.model = found(str(where))
         self.studio = Studio()
         Library(device="cpu", dtype=torch.float32).register(self.studio, self.model)
@@ -118,7 +120,7 @@ def mask() -> Image.Image:
 
 def at(side: int, picture: Image.Image) -> Tensor:
     """A picture as diffusers takes it: [1,C,side,side] in [-1, 1]."""
-    return images.to_tensor(images.squared(picture, side))[None]
+    return convert.to_tensor(convert.squared(picture, side))[None]
 
 
 # --- the cases ------------------------------------------------------------------------------------------
@@ -144,7 +146,7 @@ def from_photo(name: str, steps: int, strength: float, gamma: float) -> Case:
             guidance_scale=gamma,
         )
         start = steps - int(steps * strength)
-        picture = images.to_uri(photo())
+        picture = convert.to_uri(photo())
         return theirs, cascade.ours(
             "text-iterative", picture=picture, start=start, steps=str(steps), gamma=gamma
         )
@@ -161,7 +163,7 @@ def inpainted(name: str, steps: int, gamma: float) -> Case:
             num_inference_steps=steps,
             guidance_scale=gamma,
         )
-        painted = {"picture": images.to_uri(photo()), "mask": images.to_uri(mask())}
+        painted = {"picture": convert.to_uri(photo()), "mask": convert.to_uri(mask())}
         return theirs, cascade.ours(
             "text-inpaint", way="kept clean", steps=str(steps), gamma=gamma, **painted
         )
@@ -179,7 +181,7 @@ def enlarged(name: str, steps: int, gamma: float, noise_level: int) -> Case:
             noise_level=noise_level,
         )
         stage_2 = {"steps_2": str(steps), "gamma_2": gamma, "noise_level": noise_level}
-        return theirs, cascade.ours("text-enlarge", picture=images.to_uri(photo()), **stage_2)
+        return theirs, cascade.ours("text-enlarge", picture=convert.to_uri(photo()), **stage_2)
 
     return Case("IFSuperResolutionPipeline", name, both)
 
@@ -229,7 +231,7 @@ def photo_enlarged(name: str, steps: int, strength: float, gamma: float, noise_l
         )
         ours = cascade.ours(
             "text-iterative",
-            picture=images.to_uri(photo()),
+            picture=convert.to_uri(photo()),
             start=3,
             steps="10",
             gamma=3.0,

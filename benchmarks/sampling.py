@@ -27,8 +27,8 @@ from benchmarks import common, sampling_gpu
 from benchmarks.arms import GAMMA, SEED, Ours, Theirs
 from benchmarks.common import measured, ratio
 from benchmarks.operators import Operators, per_step
-from diffusion_core import text_techniques
-from diffusion_core.networks import best_dtype
+from diffusion_core.models.network import best_dtype
+from diffusion_core.techniques import text
 from tests import tiny_if
 
 GOALS = {"solo_ratio": 0.85, "solo_ratio_best": 0.7, "host_ops_ratio": 0.25}
@@ -86,7 +86,7 @@ def operators(theirs: Theirs, ours: Ours) -> dict:
 def benchmark(how: argparse.Namespace) -> dict:
     """Everything that is printed: settings, ratios, differences, operators, seconds of all repeats."""
     diffusers.utils.logging.set_verbosity_error()
-    text_techniques.install()
+    text.install()
     torch.manual_seed(SEED)
     unet = tiny_if.stage_1_unet(**SHAPE)
     size = sum(weight.numel() for weight in unet.parameters())

@@ -32,8 +32,8 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.arms import GAMMA, Ours, Theirs
-from diffusion_core import text_techniques
-from diffusion_core.networks import best_dtype
+from diffusion_core.models.network import best_dtype
+from diffusion_core.techniques import text
 from tests import tiny_if
 
 COUNTS = 1, 8  # pictures at once
@@ -178,7 +178,7 @@ def table(report: dict) -> str:
 
 def benchmark(how: argparse.Namespace, device: str = "cuda") -> dict:
     diffusers.utils.logging.set_verbosity_error()
-    text_techniques.install()
+    text.install()
     place = Place(device, getattr(torch, how.dtype) if how.dtype else best_dtype(device))
     peak = place.peak(SIDE if place.cuda else 256)
     return {

@@ -27,15 +27,15 @@ def parser() -> argparse.ArgumentParser:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    commands = made.add_subparsers(dest="command", required=True, metavar="run | cost | explain")
-    run = commands.add_parser("run", help="make the picture, a film strip and a GIF")
-    cost = commands.add_parser("cost", help="what it would take: steps, network evaluations, seconds")
-    explain = commands.add_parser("explain", help="the lines of Python that make the same picture")
+    asked = made.add_subparsers(dest="command", required=True, metavar="run | cost | explain")
+    run = asked.add_parser("run", help="make the picture, a film strip and a GIF")
+    cost = asked.add_parser("cost", help="what it would take: steps, network evaluations, seconds")
+    explain = asked.add_parser("explain", help="the lines of Python that make the same picture")
     for each in (run, cost, explain):
         each.add_argument("recipe", help="JSON, a PNG made by Darkroom, or - for standard input")
         each.add_argument(
             "--house",
-            default="house:studio",
+            default="darkroom:studio",
             metavar="MODULE:FUNCTION",
             help="who builds the studio, with its models (default: %(default)s)",
         )
@@ -48,9 +48,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Do what the arguments say; the exit code."""
     args = parser().parse_args(argv)
     try:
-        from diffusion_core import commands  # here: it loads torch for seconds, and --help shall not wait
+        from diffusion_core import cli  # here: it loads torch for seconds, and --help shall not wait
 
-        return commands.obey(args)
+        return cli.obey(args)
     except KeyboardInterrupt:
         print("\nStopped.", file=sys.stderr)
         return 130

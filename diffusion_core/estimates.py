@@ -28,7 +28,7 @@ Filter = Callable[[Tensor], Tensor]
 
 
 class View(Protocol):
-    """A signed rearrangement of pixels, see views.py; [B,C,H,W] -> [B,C,H,W]."""
+    """A signed rearrangement of pixels, see views/; [B,C,H,W] -> [B,C,H,W]."""
 
     name: str
 
@@ -47,7 +47,7 @@ class Card:
     low, high the range of pictures it was trained on, (-1, 1) for IF, (0, 1) for MNIST
     schedule  the name of its levels: "ddpm-linear-300", "if-cosine", "rectified", "additive"
     spread    does it answer with a learned variance too?
-    threshold (ratio, largest) of the dynamic threshold it was published with, see sampling.dynamic
+    threshold (ratio, largest) of the dynamic threshold it was published with, see samplers.dynamic
     beside    does it see a picture of the same size beside x? (stage II, see Condition)
     """
 
@@ -279,3 +279,8 @@ def x0_from(prediction: Tensor, predicts: Predicts, x: Tensor, level: Level) -> 
 def eps_from(x0: Tensor, x: Tensor, level: Level) -> Tensor:
     """eps = (x - alpha x0) / sigma, [B,C,H,W]; zeros where sigma is 0."""
     return (x - level.alpha * x0) / level.sigma if level.sigma else torch.zeros_like(x)
+
+
+def total(estimates: Sequence[Estimate]) -> Estimate:
+    """Their sum, asked together."""
+    return Estimate(sum((estimate.terms for estimate in estimates), ()))

@@ -5,7 +5,7 @@ A level says how a picture and noise are mixed,
     x_t = alpha x0 + sigma eps,        eps ~ N(0, I),
 
 and a path is a list of levels, noisiest first, that ends at CLEAN. Striding, SDEdit's late start,
-one-step denoising and RePaint's climbs are all lists of levels; the loop in sampling.py only walks.
+one-step denoising and RePaint's climbs are all lists of levels; the loop in loop.py only walks.
 
 Sources: Ho et al. 2020 (DDPM), eq. 4; Nichol and Dhariwal 2021, eq. 17 (cosine); Liu et al. 2022
 (rectified flow); Lugmayr et al. 2022, appendix B (RePaint's jumps).
@@ -138,3 +138,24 @@ def schedule(name: str) -> tuple[Level, ...]:
     if name == "rectified":
         return tuple(Level(1 - k / 1000, 1 - k / 1000, k / 1000) for k in range(1000))
     raise ValueError(f"no schedule is called {name!r}")
+
+
+def with_jumps(path: Path, length: int, again: int) -> Path:
+    """RePaint's path (Lugmayr et al. 2022, appendix B): every `length` steps climb back as many, so that
+    each stretch is walked `again` times.
+
+    33 steps make 65 calls of the network with length 1, again 2, and 303 with 10 and 10; 250 make 2410.
+    """
+    if length < 1 or again < 1:
+        raise ValueError("jumps have a length of at least 1 and happen at least once")
+    rising = path[-2::-1]  # cleanest first, CLEAN left out
+    climbs_left = dict.fromkeys(range(0, len(rising) - length, length), again - 1)
+    walked, t = [], len(rising)
+    while t > 0:
+        t -= 1
+        walked.append(rising[t])
+        if climbs_left.get(t, 0) > 0:
+            climbs_left[t] -= 1
+            t += length
+            walked.append(rising[t])
+    return [*walked, CLEAN]

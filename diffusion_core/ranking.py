@@ -25,46 +25,22 @@ al. 2024, "Visual Anagrams", with the model itself in the place of CLIP.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from diffusion_core.estimates import Card, given
-from diffusion_core.fields import Field, Number, Numbers
+from diffusion_core.estimates import Card, Condition, given
 from diffusion_core.filters import as_large
 from diffusion_core.levels import noised, schedule
-from diffusion_core.prompts import clean
-from diffusion_core.sampling import Process, Rng, Step
-from diffusion_core.text_loop import numbered, shown_as
-from diffusion_core.text_parts import telling
+from diffusion_core.loop import Process, Step
+from diffusion_core.processes import numbered, shown_as
+from diffusion_core.samplers import Rng
+
+Tell = Callable[[str], Condition]
 
 NOISE = 20230328  # seed of the noise that all scores share
-
-SCORED: tuple[Field, ...] = (
-    Numbers(
-        "scored_at",
-        "Scored at t",
-        [400, 600, 800],
-        "how much noise the finished picture gets when it is scored",
-        low=1,
-        high=999,
-        whole=True,
-        most=8,
-    ),
-    Number(
-        "draws",
-        "Draws",
-        1,
-        "of noise, at each of these t: more are surer",
-        low=1,
-        high=16,
-        step=1,
-        whole=True,
-    ),
-)
 
 
 def same(x: Tensor) -> Tensor:
@@ -120,37 +96,31 @@ def percent(share: float) -> str:
     return f"{100 * share:+.1f}%"
 
 
-def ranked_fields(fields: Sequence[Field], count: int = 8) -> tuple[Field, ...]:
-    """The fields of a technique, and those of its contact sheet."""
-    more = (replace(f, default=count, help="one per seed") if f.name == "count" else f for f in fields)
-    return (*more, *SCORED)
-
-
 def gains(
-    pictures: Tensor, card: Card, readings: Sequence[Reading], ts: Sequence[int], draws: int = 1
+    pictures: Tensor, card: Card, readings: Sequence[Reading], ts: Sequence[int], tell: Tell, draws: int = 1
 ) -> Process:
     """[B,3,H,W] in [-1, 1] -> [B,R,R]: by which share prompt j lowers the error in reading i.
 
     One step per t and draw. Each asks about every different look, told every different prompt, and none.
-    Larger pictures are shrunk to what the card takes.
+    Larger pictures are shrunk to what the card takes. tell: prompt -> condition, equal prompts the same one.
     """
     small = F.interpolate(pictures.clamp(-1, 1), card.shape[1:], mode="area")
-    tell, rng = telling(len(small)), Rng([NOISE])
+    rng = Rng([NOISE])
     looks = {id(reading.look): reading.look for reading in readings}
-    asked = list(dict.fromkeys((look, clean(r.prompt)) for look in looks for r in (*readings, NOTHING)))
+    asked = list(dict.fromkeys((look, tell(r.prompt)) for look in looks for r in (*readings, NOTHING)))
     of, shares = len(ts) * draws, torch.zeros(len(small), len(readings), len(readings))
     for k, level in enumerate(schedule(card.schedule)[t] for t in ts):
         errors = torch.zeros(len(asked), len(readings), len(small))
         for draw in range(draws):
             eps = rng.normal_like(small)
             xs = {name: noised(look(small), level, eps) for name, look in looks.items()}
-            asks = [given(card, tell(prompt)).asks(xs[look], level)[0] for look, prompt in asked]
+            asks = [given(card, cond).asks(xs[look], level)[0] for look, cond in asked]
             shown = as_large(next(iter(xs.values())), pictures.shape[-1])
             answers = yield Step(k * draws + draw, of, level, shown, pictures, asks)
             for place, answer in enumerate(answers or ()):
                 errors[place] += _missed(eps - answer.prediction, readings)
         if answers:
-            shares += _shares(dict(zip(asked, errors)), readings) / len(ts)
+            shares += _shares(dict(zip(asked, errors)), readings, tell) / len(ts)
     return shares
 
 
@@ -159,12 +129,13 @@ def _missed(error: Tensor, readings: Sequence[Reading]) -> Tensor:
     return torch.stack([reading.part(error).square().mean((1, 2, 3)) for reading in readings])
 
 
-def _shares(errors: dict[tuple[int, str], Tensor], readings: Sequence[Reading]) -> Tensor:
-    """errors: (look, prompt) -> [R,B] at one level. 1 - E(p) / E(""), [B,R,R]."""
+def _shares(errors: dict[tuple[int, Condition], Tensor], readings: Sequence[Reading], tell: Tell) -> Tensor:
+    """errors: (look, condition) -> [R,B] at one level. 1 - E(p) / E(""), [B,R,R]."""
     rows = []
     for i, reading in enumerate(readings):
-        of = {prompt: each[i] for (look, prompt), each in errors.items() if look == id(reading.look)}
-        rows.append(torch.stack([1 - of[clean(other.prompt)] / of[""] for other in readings], dim=-1))
+        of = {cond: each[i] for (look, cond), each in errors.items() if look == id(reading.look)}
+        nothing = of[tell(NOTHING.prompt)]
+        rows.append(torch.stack([1 - of[tell(other.prompt)] / nothing for other in readings], dim=-1))
     return torch.stack(rows, dim=1)
 
 

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from emoji_model.captions import MIXES, PLAIN, Cast, Scene
+from emoji_model.captions import Cast, Scene
+from emoji_model.mixes import MIXES, PLAIN
 from emoji_model.plan import Plan
 from emoji_model.scenes import Painter
 from emoji_model.things import Things
@@ -42,17 +43,17 @@ class Batches(Dataset):
 
 
 class Shown:
-    """Things alone on white, of 32 x 32 pixels, in all styles, for the T5's warm-up (warmup.Source)."""
+    """Things alone and whole scenes, 32 x 32 pixels, for the T5's warm-up (warmup.Source)."""
 
     def __init__(self, things: Things, seed: int = 0):
         self.seed = seed
-        self.plain, self.styled = Cast(things, PLAIN), Cast(things, MIXES["alone"])
+        self.casts = [Cast(things, mix) for mix in (PLAIN, MIXES["alone"], MIXES["full"], MIXES["full"])]
         self.painter = Painter(things, 32)
 
     def draw(self, step: int, count: int) -> tuple[Tensor, list[str]]:
         """([count,3,32,32] in [-1,1], captions), the same for the same step."""
         rng = Random(f"warm-up {self.seed} {step}")
-        scenes = [rng.choice((self.plain, self.styled)).scene(rng) for _ in range(count)]
+        scenes = [rng.choice(self.casts).scene(rng) for _ in range(count)]
         return self.painter.paint(scenes), [scene.caption for scene in scenes]
 
 

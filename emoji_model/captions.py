@@ -17,120 +17,31 @@ Nothing that held_out.py names is ever drawn.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from random import Random
-from typing import NamedTuple
 
 from emoji_model import held_out
+from emoji_model.looks import Look, doodled, grounded, phrase
+from emoji_model.mixes import PLAIN, Mix
+from emoji_model.scene import Placed, Scene
 from emoji_model.things import COLOURED, Thing, Things
 from emoji_model.vocabulary import (
-    BOARDS,
     CENTRES,
-    CHALKS,
-    COLOURS,
     CORE,
     HATS,
     HEADS,
     HOMES,
     MOUNTAINS,
     OF_DOODLES,
-    PAPERS,
-    PENS,
     PEOPLE,
-    PHRASES,
     STYLES,
     WITH_FILTERS,
     article,
     plural,
 )
 
-WHITE = (1.0, 1.0, 1.0)
-
-
-@dataclass(frozen=True)
-class Mix:
-    """How often scenes are what. The shares of `counts` and of `styles` are weights.
-
-    styles  "" is no style named, which may be any of COLOURED
-    core    how much more often the things of CORE appear than others
-    """
-
-    empty: float = 0.1  # captions that say nothing
-    counts: tuple[float, ...] = (0.76, 0.20, 0.04)  # one, two, more things
-    grounds: float = 0.2  # coloured scenes on something other than white
-    core: float = 2.0
-    jitter: float = 0.04  # how far and how much smaller, in parts of the picture
-    styles: dict[str, float] = field(
-        default_factory=lambda: {
-            "": 0.22,
-            "cartoon": 0.06,
-            "sticker": 0.06,
-            "3d render": 0.06,
-            "line drawing": 0.05,
-            "comic": 0.02,
-            "pixel art": 0.025,
-            "clip art": 0.015,
-            "photo": 0.04,
-            "oil painting": 0.025,
-            "pencil drawing": 0.025,
-            "lithograph": 0.025,
-            "mosaic": 0.025,
-            "doodle": 0.24,
-            "chalk drawing": 0.06,
-            "ink drawing": 0.06,
-        }
-    )
-
-
-PLAIN = Mix(empty=0.0, counts=(1.0,), grounds=0.0, jitter=0.0, styles={"": 1.0})
-"""One thing on white, in no style named."""
-
-MIXES = {
-    "full": Mix(),
-    "plain": PLAIN,
-    "alone": Mix(empty=0.0, counts=(1.0,), grounds=0.1, jitter=0.02),
-    "pairs": Mix(counts=(0.55, 0.37, 0.08)),
-}
-
 AROUND = ((0.14, 0.56, 0.28), (0.86, 0.56, 0.28), (0.33, 0.2, 0.28), (0.67, 0.2, 0.28))
 VILLAGE = ((0.26, 0.76, 0.4), (0.62, 0.8, 0.36), (0.88, 0.68, 0.24))
 """Where people stand around something, and houses below a mountain: middle and size, as a Placed has them."""
-
-
-class Placed(NamedTuple):
-    """doodle  is `row` one of Doodles, or one of Pictures?
-    x, y, size  its middle and its side, in parts of the picture's side
-    flip, turn  mirrored; turned by radians (doodles only)
-    """
-
-    row: int
-    doodle: bool = False
-    x: float = 0.5
-    y: float = 0.5
-    size: float = 1.0
-    flip: bool = False
-    turn: float = 0.0
-
-
-@dataclass(frozen=True)
-class Scene:
-    """What is to be seen, and `caption`, what a prompt would call it ("" for one in ten).
-
-    colours  of the ground, above and below;  style  one of STYLES, or "" where none is named
-    ink, width, fill  of doodles: RGB, in parts of the side, RGB or None
-    seed  of what is random in grounds and styles;  names  of the things, for measuring
-    """
-
-    placed: tuple[Placed, ...]
-    caption: str
-    ground: str = "plain"
-    colours: tuple = (WHITE, WHITE)
-    style: str = ""
-    ink: tuple = PENS["black"]
-    width: float = 0.035
-    fill: tuple | None = None
-    seed: int = 0
-    names: tuple[str, ...] = field(default=(), compare=False)
 
 
 class Cast:
@@ -154,12 +65,12 @@ class Cast:
         count = 1 + rng.choices(range(len(self.mix.counts)), self.mix.counts)[0]
         if style == "photo":  # photographs fill the picture
             count = 1
-        look = _doodled(style, rng) if style in OF_DOODLES else self._ground(style, rng)
+        look = doodled(style, rng) if style in OF_DOODLES else self._ground(style, rng)
         draw: Callable = (self._alone, self._pair, self._more)[count - 1]
         placed, words, names = draw(style, rng)
         if any(not p.doodle and self.things.pictures[p.row].set == "photo" for p in placed):
             look = Look()
-        caption = _phrase(style, look, rng) + words + look.where
+        caption = phrase(style, look, rng) + words + look.where
         if rng.random() < self.mix.empty:
             caption = ""
         seed = rng.getrandbits(31)
@@ -179,12 +90,12 @@ class Cast:
     def one(self, name: str, style: str = "", rng: Random | None = None, *, row: int | None = None) -> Scene:
         """A scene of one thing in a style, in the middle of white (of a board for chalk)."""
         rng = rng or Random(name)
-        look = _doodled(style, rng, plain=True) if style in OF_DOODLES else Look()
+        look = doodled(style, rng, plain=True) if style in OF_DOODLES else Look()
         if style == "photo" and "photo" not in self.things[name].pictures:
             look = Look("table")
         row = rng.choice(rows_in(self.things[name], style)) if row is None else row
         placed = Placed(row, style in OF_DOODLES, size=0.9 if style in OF_DOODLES else 1.0)
-        caption = _phrase(style, look, rng) + article(self.called(name, style))
+        caption = phrase(style, look, rng) + article(self.called(name, style))
         return Scene(
             (placed,),
             caption,
@@ -354,20 +265,8 @@ class Cast:
         if style == "photo":
             return Look("table")
         if style not in ("line drawing", "pixel art") and rng.random() < self.mix.grounds:
-            return _grounded(rng)
+            return grounded(rng)
         return Look()
-
-
-class Look(NamedTuple):
-    """Ground, its colours and the words for it; ink, width and filling of doodles; name of the pen."""
-
-    ground: str = "plain"
-    colours: tuple = (WHITE, WHITE)
-    where: str = ""
-    ink: tuple = PENS["black"]
-    width: float = 0.035
-    fill: tuple | None = None
-    pen: str = "black"
 
 
 def rows_in(thing: Thing, style: str) -> tuple[int, ...]:
@@ -385,50 +284,3 @@ def rows_in(thing: Thing, style: str) -> tuple[int, ...]:
 
 def _held_together(names: set[str]) -> bool:
     return any(held_out.pair(a, b) for a in names for b in names if a < b)
-
-
-def _doodled(style: str, rng: Random, plain: bool = False) -> Look:
-    """Paper and pen, or board and chalk."""
-    width = 0.035 if plain else rng.uniform(0.022, 0.055)
-    if style == "chalk drawing":
-        k = 0 if plain else rng.choices(range(4), (7, 1, 1, 1))[0]
-        board = BOARDS[0] if plain else rng.choice(BOARDS)
-        return Look("board", (board, board), "", CHALKS[k], width * 1.15)
-    pen = "blue" if plain else rng.choice([name for name in PENS if name != "black"])
-    pen = pen if style == "ink drawing" else "black"
-    paper, where = "white", ""
-    if not plain and rng.random() < 0.3:
-        paper = rng.choice(list(PAPERS))
-        where = f" on {paper} paper" if paper != "white" and rng.random() < 0.7 else ""
-    fill = None
-    if not plain and rng.random() < 0.15:
-        fill = tuple(0.45 + 0.55 * part for part in COLOURS[rng.choice(list(COLOURS)[:-1])])
-    return Look("plain", (PAPERS[paper],) * 2, where, PENS[pen], width, fill, pen)
-
-
-def _grounded(rng: Random) -> Look:
-    """A ground, its colours, and the words that name it."""
-    kind = rng.choice(("colour", "colour", "gradient", "night", "meadow", "snow"))
-    if kind == "colour":
-        name = rng.choice(list(COLOURS))
-        words = f" on a {name} background".replace("a orange", "an orange")
-        return Look("plain", (COLOURS[name],) * 2, words)
-    if kind == "gradient":
-        above, below = rng.sample(list(COLOURS), 2)
-        words = rng.choice((f" on a gradient from {above} to {below}", f" on a {above} and {below} gradient"))
-        return Look("gradient", (COLOURS[above], COLOURS[below]), words.replace("a orange", "an orange"))
-    words = {
-        "night": (" in the night sky", " at night", " on a night sky"),
-        "meadow": (" on a meadow", " in a meadow", " on the grass"),
-        "snow": (" in the snow", " in a snowy landscape"),
-    }[kind]
-    return Look(kind, (WHITE, WHITE), rng.choice(words))
-
-
-def _phrase(style: str, look: Look, rng: Random) -> str:
-    """ "an oil painting of ", "" where no style is named."""
-    if not style:
-        return ""
-    if style == "ink drawing":
-        return rng.choice((f"a drawing in {look.pen} ink of ", f"a doodle in {look.pen} ink of "))
-    return f"{rng.choice(PHRASES[style])} "

@@ -13,9 +13,10 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from emoji_model.batches import as_bytes, as_pictures
-from emoji_model.captions import Cast, Mix
+from emoji_model.captions import Cast
 from emoji_model.data import enlarged_noto
 from emoji_model.learner import Learner
+from emoji_model.mixes import Mix
 from emoji_model.plan import Plan
 from emoji_model.scenes import Painter
 from emoji_model.things import Things, drawn_by

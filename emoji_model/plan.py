@@ -5,7 +5,7 @@ import math
 from dataclasses import dataclass
 
 from emoji_model import cascade
-from emoji_model.captions import MIXES
+from emoji_model.mixes import MIXES
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ PRESETS = {
         batch=32,
         lr=6e-4,
         ema=0.9995,
-        warm_up=800,
+        warm_up=1200,
         workers=1,
         phases={
             "small": "32:1300000:full 32:200000:pairs",
@@ -125,6 +125,7 @@ def options(description: str, argv: list[str] | None = None) -> argparse.Namespa
     add("--save-every", type=float, default=300, help="seconds between two saved states")
     add("--compile", action=argparse.BooleanOptionalAction, help="torch.compile; by default where it can")
     add("--continue-from", help="begin with the weights in this folder, as it was exported")
+    add("--fixed-variance", action="store_true", help="write the posterior's variance, not the learned one")
     add("--float32", action="store_true", help="no bf16")
     add("--cpu", action="store_true", help="stay on the CPU even if there is a GPU")
     add("--dry-run", action="store_true", help="print what would be done, and stop")

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from diffusion_core.estimates import Answer, Ask, Card, Condition, given, guided
 from diffusion_core.levels import leading, noised, schedule, strided
-from diffusion_core.sampling import Process, Rng, denoise, dynamic
+from diffusion_core.loop import Process, denoise
+from diffusion_core.samplers import Rng, dynamic
 from emoji_model.cascade import Stage, tokens
 from emoji_model.objective import Objective
 

@@ -13,8 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from emoji_model.captions import Placed, Scene
 from emoji_model.data.doodles import raster
+from emoji_model.scene import Placed, Scene
 from emoji_model.styles import FILTERS, patches
 from emoji_model.things import Things
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from PIL import Image, ImageDraw, ImageFont
 
-from diffusion_core import images
+from diffusion_core.images import convert as images
 from emoji_model import cascade, progress
 
 PROMPTS = """

@@ -16,10 +16,11 @@ from torch import Tensor
 
 from emoji_model import cascade
 from emoji_model.batches import Shown
-from emoji_model.captions import MIXES, Cast
+from emoji_model.captions import Cast
 from emoji_model.data import DataError, Folders
 from emoji_model.meaning import encoder, retrieval
 from emoji_model.minilm import MiniLM
+from emoji_model.mixes import MIXES
 from emoji_model.synonyms import synonyms, unspoken
 from emoji_model.things import Things
 from emoji_model.warmup import warm_up

@@ -27,12 +27,11 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from diffusion_core import images
-from diffusion_core.resumable import AlreadyRunning, Stop, running, write_progress
+from diffusion_core.images import grid as images
 from diffusion_core.training import Statistics, generator
+from diffusion_core.training.resumable import AlreadyRunning, Stop, running, write_progress
 from emoji_model import cascade, progress, words
 from emoji_model.batches import Batches, as_pictures
-from emoji_model.captions import Scene
 from emoji_model.data import DataError, Folders
 from emoji_model.enlarging import Crops, enlarging_step
 from emoji_model.grow import grown
@@ -40,6 +39,7 @@ from emoji_model.learner import Learner
 from emoji_model.objective import Coarse, Objective
 from emoji_model.passing import pass_through
 from emoji_model.plan import Plan, options
+from emoji_model.scene import Scene
 from emoji_model.text import Reader, knowledge, pool_as_taught, read_text, train_text
 from emoji_model.things import Things
 
@@ -196,7 +196,8 @@ class Watch:
 def export(args, plan: Plan, done: dict, learner: Learner, text, tokenizer, things: Things, stats) -> None:
     """The folder that diffusers opens, and model.json beside it."""
     folder = Path(args.out) / cascade.FOLDERS[args.stage]
-    cascade.save(args.stage, cascade.Stage(learner.ema, text), tokenizer, folder)
+    trained = cascade.Stage(learner.ema, text)
+    cascade.save(args.stage, trained, tokenizer, folder, fixed_variance=args.fixed_variance)
     words.write(things, folder)
     gpu = learner.device.type == "cuda"
     model = {
@@ -213,6 +214,7 @@ def export(args, plan: Plan, done: dict, learner: Learner, text, tokenizer, thin
             "lr": args.lr,
             "ema": args.ema,
             "seed": args.seed,
+            "fixed_variance": args.fixed_variance,
             "seconds": round(done["seconds"]),
             "hardware": torch.cuda.get_device_name() if gpu else f"CPU, {platform.machine()}",
             "threads": None if gpu else torch.get_num_threads(),

@@ -11,8 +11,8 @@ through which IF adds a caption to the time embedding, are trained before it and
                pooled embedding [256], s the mean of the token states [192]; and similarities in the batch
                (Passalis and Tefas 2018), softmax(cos(m_i, m_j) / .05) ~ softmax(c cos(s_i, s_j)), of p too
 
-The texts are half of the captions and twice as many words of WordNet, bare and in templates: a word that
-is never shown lands near what it means. Eye and heads are thrown away.
+The texts are half of the captions and four times as many words of WordNet, bare and in templates, which
+are short and cost little: a word that is never shown lands near what it means. Eye and heads are thrown away.
 
 A run can be killed at any time: every draw hangs on (seed, step) alone, and `warm-up.safetensors`
 (weights, optimizer and, as its metadata, the step) is swapped in whole; `warm-up.json` is for people.
@@ -97,7 +97,7 @@ def warm_up(
         pictures, captions = source.draw(step, max(2, batch // 3) if long else batch)
         kept = [k for k, caption in enumerate(captions) if caption.strip()]
         x, captions = _jittered(pictures[kept], seed * 1_000_003 + step), [captions[k] for k in kept]
-        words_told = told.draw(step, len(kept)) if teacher is not None else []
+        words_told = told.draw(step, 2 * len(kept)) if teacher is not None else []
         texts = [group for group in (captions, words_told) if group]
         ids = [read(tokenizer, group, TOKENS if long else LENGTH, full=long) for group in texts]
         taught = captions[: len(kept) // 2] + words_told
@@ -210,7 +210,7 @@ class Told:
 
     def __init__(self, words: Mapping[str, int], names: Sequence[str], seed: int):
         self.words, self.names, self.seed = list(words), list(names), seed
-        self.weights = list(accumulate((2 + count) ** 0.5 for count in words.values()))
+        self.weights = list(accumulate(5 + min(count, 20) for count in words.values()))
 
     def draw(self, step: int, count: int) -> list[str]:
         """`count` texts, the same for the same step."""

@@ -26,9 +26,10 @@ from torch import Tensor
 
 from diffusion_core.estimates import Condition, given
 from diffusion_core.levels import Level, noised
+from diffusion_core.loop import ask_once
 from diffusion_core.recipes import Recipe
-from diffusion_core.sampling import Rng, ask_once
-from diffusion_core.studio import Studio
+from diffusion_core.samplers import Rng
+from diffusion_core.serving.studio import Studio
 from mnist_models import classifier, data, network, zoo
 from mnist_models.frechet import frechet_distance
 from mnist_models.objectives import DENOISER_SIGMA

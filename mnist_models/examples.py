@@ -17,10 +17,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from diffusion_core import images
-from diffusion_core.fields import RecipeError
-from diffusion_core.recipes import Recipe
-from diffusion_core.studio import Studio
+from diffusion_core.images import convert, export, grid
+from diffusion_core.recipes import Recipe, RecipeError
+from diffusion_core.serving.studio import Studio
 from mnist_models import data, network, zoo
 from mnist_models.unet import SIZE
 
@@ -40,7 +39,7 @@ def digits(root: Path = zoo.FOLDER) -> list[Image.Image]:
     """The ten shipped digits, 0 to 9, 28 x 28 grey. CheckpointError with a remedy if they are not there."""
     path = root / "digits.png"
     try:
-        sheet = images.opened(path).convert("L")
+        sheet = convert.opened(path).convert("L")
     except RecipeError as error:
         raise zoo.CheckpointError(_remedy(path, "")) from error
     if sheet.size != (10 * SIZE, SIZE):
@@ -83,7 +82,7 @@ def draw(root: Path = zoo.FOLDER, gamma: float = GAMMA, steps: int = STEPS, seed
     recipe = Recipe.of("mnist-sample", digits="0-9", gamma=gamma, steps=steps, seed=seed)
     *_, result = studio.run(recipe)
     path = root / "digits.png"
-    path.write_bytes(images.with_recipe(images.grid(result.pictures, 10, 0.0, 1.0, gap=0), recipe))
+    path.write_bytes(export.with_recipe(grid.grid(result.pictures, 10, 0.0, 1.0, gap=0), recipe))
     return path
 
 

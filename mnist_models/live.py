@@ -16,17 +16,20 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from diffusion_core import sampling
-from diffusion_core.engine import Engine
+from diffusion_core import loop
 from diffusion_core.estimates import Card, Condition, given, guided
-from diffusion_core.fields import Choice, Field, Number, RecipeError, Seed, shown
 from diffusion_core.levels import Level, noised
-from diffusion_core.networks import best_dtype
-from diffusion_core.sampling import Process, Rng
-from diffusion_core.techniques import path_of, solver_of
+from diffusion_core.loop import Process
+from diffusion_core.models.network import best_dtype
+from diffusion_core.recipes import RecipeError
+from diffusion_core.recipes.errors import shown
+from diffusion_core.recipes.schema import Choice, Field, Number, Seed
+from diffusion_core.samplers import Rng
+from diffusion_core.serving.engine import Engine
 from mnist_models import data, synthetic, train
 from mnist_models.network import PREDICTS, SCHEDULES, MnistNetwork
 from mnist_models.objectives import DENOISER_SIGMA
+from mnist_models.techniques import path_of, solver_of
 from mnist_models.unet import SIZE, UNet, UNetConfig
 
 FIELDS: tuple[Field, ...] = (
@@ -173,13 +176,13 @@ def drawn(net: UNet, settings: Settings) -> Tensor:
     card = Card("here", PREDICTS[objective], (1, SIZE, SIZE), SCHEDULES[objective], low=0.0, high=1.0)
     nothing, x = Condition((None,) * 10), start(settings)
     if objective == "denoiser":
-        process = sampling.ask_once(x, Level(0.0, 1.0, DENOISER_SIGMA), given(card, nothing))
+        process = loop.ask_once(x, Level(0.0, 1.0, DENOISER_SIGMA), given(card, nothing))
     else:
         estimate = given(card, nothing)
         if settings.preset.classes:
             estimate = guided(card, Condition(tuple(range(10))), nothing, GAMMA)
         rng, path = Rng(range(10)), path_of(card, SAMPLING_STEPS[objective])
-        process = sampling.denoise(x, path, estimate, rng, solver=solver_of("as trained", card))
+        process = loop.denoise(x, path, estimate, rng, solver=solver_of("as trained", card))
     return answered(process, MnistNetwork(card, net))
 
 

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from diffusion_core.estimates import Card
-from diffusion_core.networks import Network, Rows, best_dtype
+from diffusion_core.models.network import Network, Rows, best_dtype
+from mnist_models import techniques as techniques  # what is made with these networks: there with them
 from mnist_models import zoo
 from mnist_models.objectives import DDPM_T
 from mnist_models.unet import CLASSES, SIZE, UNet

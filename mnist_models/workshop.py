@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator
 
 import torch
 
-from diffusion_core.engine import Busy
-from diffusion_core.runs import Cancelled, Mailbox, Stop
-from diffusion_core.studio import duration
+from diffusion_core.serving.engine import Busy
+from diffusion_core.serving.result import duration
+from diffusion_core.serving.run import Cancelled, Mailbox, Stop
 from mnist_models.live import SECONDS_AT_MOST, Progress, Settings, training
 
 LOW_PRIORITY = 10  # of 0..19, as `nice` counts

@@ -4,11 +4,12 @@ from functools import partial
 
 import gradio as gr
 
-from diffusion_core.fields import Text
-from diffusion_core.studio import Studio
+from diffusion_core.recipes.schema import Text
+from diffusion_core.serving.studio import Studio
 from diffusion_core.views import VIEWS
-from tabs import sheets, text_page, viewers
-from tabs.widgets import AT_ONCE
+from tabs import static
+from tabs.components import contact_sheet, text_page, viewers
+from tabs.gradio_compat import AT_ONCE
 
 TITLE = "Anagrams"
 TEXT = (
@@ -70,7 +71,7 @@ def build(studio: Studio) -> None:
     model = text_page.head(studio, TITLE, TEXT, EQUATION)
     viewed = (partial(viewers.turning, studio), _viewer, partial(viewers.turning_movie, studio))
     with gr.Tabs(overflow_behavior="wrap") as tabs:
-        sheets.two_pages(
+        contact_sheet.two_pages(
             studio,
             model,
             viewed,
@@ -93,8 +94,8 @@ def _views(field: Text) -> gr.Textbox:
         choices, value=chosen, multiselect=True, label=field.label, info=info, elem_classes="views"
     )
     text = gr.Textbox(field.default, visible="hidden", label=field.label)
-    picker.input(None, picker, text, js="(names) => names.join(', ')", **AT_ONCE)
-    text.change(None, text, picker, js="(text) => [text.split(',').map((name) => name.trim())]", **AT_ONCE)
+    picker.input(None, picker, text, js=static.text("joined.js"), **AT_ONCE)
+    text.change(None, text, picker, js=static.text("parted.js"), **AT_ONCE)
     return text
 
 

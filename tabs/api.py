@@ -13,13 +13,16 @@ from typing import Any
 
 import gradio as gr
 
-from diffusion_core import images
-from diffusion_core.fields import Choice, Field, Number, Numbers, Picture
-from diffusion_core.recipes import SCHEMAS, Recipe
-from diffusion_core.strips import sheet
-from diffusion_core.studio import Studio
-from diffusion_core.techniques import TECHNIQUES
-from tabs import widgets
+from diffusion_core import recipes
+from diffusion_core.images import export
+from diffusion_core.recipes import Recipe
+from diffusion_core.recipes.recipe import SCHEMAS
+from diffusion_core.recipes.schema import Choice, Field, Number, Numbers, Picture
+from diffusion_core.serving.strips import sheet
+from diffusion_core.serving.studio import Studio
+from diffusion_core.techniques.registry import TECHNIQUES
+from tabs import gradio_compat
+from tabs.session import messages
 
 AN_OBJECT = 'Give the settings as an object, like {"seed": 3}; {} takes every default.'
 
@@ -76,7 +79,7 @@ def _bounds(field: Field) -> str:
 
 def _recipe(technique: str, settings: Any) -> Recipe:
     if not isinstance(settings, dict):
-        raise widgets.RecipeError(AN_OBJECT)
+        raise recipes.RecipeError(AN_OBJECT)
     return Recipe.of(technique, **settings)
 
 
@@ -85,7 +88,7 @@ def _told(ask: Callable[[], Any]) -> Any:
     try:
         return ask()
     except Exception as error:
-        raise gr.Error(widgets.sentence(error), print_exception=False) from None
+        raise gr.Error(messages.sentence(error), print_exception=False) from None
 
 
 def _endpoint(studio: Studio, technique: str, about: str) -> Callable:
@@ -96,8 +99,8 @@ def _endpoint(studio: Studio, technique: str, about: str) -> Callable:
     def run(settings: dict, request: gr.Request) -> tuple[str, dict, float, list[str]]:
         recipe = _told(lambda: _recipe(technique, settings))
         result = _told(lambda: made(recipe, request.session_hash or "api"))
-        png = images.with_recipe(sheet(result), result.recipe)
-        file = _told(lambda: widgets.file_of(png, f"darkroom-{technique}.png"))
+        png = export.with_recipe(sheet(result), result.recipe)
+        file = _told(lambda: gradio_compat.file_of(png, f"darkroom-{technique}.png"))
         return file, result.recipe.to_dict(), result.seconds, list(result.notices)
 
     run.__name__ = name_of(technique)

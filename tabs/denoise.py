@@ -7,19 +7,20 @@ import gradio as gr
 from PIL import Image
 from torch import Tensor
 
-from diffusion_core import images
-from diffusion_core.captions import captioned
-from diffusion_core.examples import EXAMPLES
-from diffusion_core.fields import Number
-from diffusion_core.measures import decibels, psnr, ssim
+from diffusion_core.images import convert
+from diffusion_core.images.examples import EXAMPLES
+from diffusion_core.images.grid import captioned
+from diffusion_core.metrics import decibels, psnr, ssim
 from diffusion_core.recipes import Recipe
-from diffusion_core.studio import Result, Studio
-from diffusion_core.text_denoise import ROWS
-from tabs import figures, text_page
-from tabs.picture_source import Source
-from tabs.pictures import square
-from tabs.sketchpad import sketchpad
-from tabs.text_results import pictures_of, seeds, table_here
+from diffusion_core.recipes.schema import Number
+from diffusion_core.serving.result import Result
+from diffusion_core.serving.studio import Studio
+from diffusion_core.techniques.denoise import ROWS
+from tabs.components import figures, text_page
+from tabs.components.picture_source import Source
+from tabs.components.pictures import square
+from tabs.components.sketchpad import sketchpad
+from tabs.components.text_results import pictures_of, seeds, table_here
 
 TITLE = "Denoise"
 TEXT = (
@@ -109,8 +110,8 @@ def beside(rows: Sequence[str]) -> Callable[[Recipe], list[str]]:
 
 def clean(studio: Studio, result: Result) -> Tensor:
     """The recipe's picture at the size of the result's: [3,H,W] in [-1, 1]."""
-    picture = images.as_rgb(studio.picture(result.recipe["picture"]))
-    return images.to_tensor(images.squared(picture, result.pictures.shape[-1]))
+    picture = convert.as_rgb(studio.picture(result.recipe["picture"]))
+    return convert.to_tensor(convert.squared(picture, result.pictures.shape[-1]))
 
 
 def scores(studio: Studio, result: Result) -> list[str]:
@@ -174,7 +175,7 @@ def strip(studio: Studio, result: Result) -> str:
     for picture, x, caption in zip(pictures_of(result), shown, captions):
         note = f"PSNR {decibels(psnr(x, x0))}, SSIM {ssim(x, x0):.2f}"
         made.append(figures.figure(picture, caption or "the end", note=note))
-    made.append(figures.figure(images.to_picture(x0), "the clean picture"))
+    made.append(figures.figure(convert.to_picture(x0), "the clean picture"))
     return figures.side_by_side(made, "even")
 
 

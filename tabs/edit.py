@@ -4,15 +4,16 @@ from collections.abc import Sequence
 
 import gradio as gr
 
-from diffusion_core import images
-from diffusion_core.edit_examples import SKETCHES
+from diffusion_core.images import convert
+from diffusion_core.images.edit_examples import SKETCHES
 from diffusion_core.recipes import Recipe
-from diffusion_core.studio import Result, Studio
-from diffusion_core.text_edit import WITH_AND_WITHOUT
-from tabs import before_after, text_page
-from tabs.before_after import BeforeAfter, EditBench, Known
-from tabs.editors import PictureTabs
-from tabs.text_results import seeds
+from diffusion_core.serving.result import Result
+from diffusion_core.serving.studio import Studio
+from diffusion_core.techniques.sdedit import WITH_AND_WITHOUT
+from tabs.components import before_after, text_page
+from tabs.components.before_after import BeforeAfter, EditBench, Known
+from tabs.components.editors import PictureTabs
+from tabs.components.text_results import seeds
 
 TITLE = "Edit"
 TECHNIQUE = "text-sdedit"
@@ -114,5 +115,7 @@ def _pairs(first: Sequence[str], second: Sequence[str]) -> list[tuple[str, str]]
 
 def photo_of(studio: Studio, result: Result) -> list[Known]:
     """What was edited, in as many pixels as the result has."""
-    photo = images.squared(images.as_rgb(studio.picture(result.recipe["picture"])), result.pictures.shape[-1])
+    photo = convert.squared(
+        convert.as_rgb(studio.picture(result.recipe["picture"])), result.pictures.shape[-1]
+    )
     return [Known("the picture", photo, last=True)]

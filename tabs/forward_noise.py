@@ -3,15 +3,19 @@
 import gradio as gr
 from PIL import Image
 
-from diffusion_core import images
-from diffusion_core.captions import captioned
-from diffusion_core.examples import EXAMPLES
+from diffusion_core.images import convert
+from diffusion_core.images.examples import EXAMPLES
+from diffusion_core.images.grid import captioned
 from diffusion_core.levels import schedule
-from diffusion_core.recipes import SCHEMAS, Recipe, field_of
-from diffusion_core.studio import Result, Studio
-from tabs import curves, figures, widgets
-from tabs.pictures import Chooser, square
-from tabs.workbench import Bench
+from diffusion_core.recipes import Recipe
+from diffusion_core.recipes.recipe import SCHEMAS, field_of
+from diffusion_core.serving.result import Result
+from diffusion_core.serving.studio import Studio
+from tabs import gradio_compat
+from tabs.components import curves, figures, form, intro
+from tabs.components.pictures import Chooser, square
+from tabs.components.run_panel import Bench
+from tabs.session import messages
 
 TECHNIQUE = "forward-noise"
 TITLE = "Forward noise"
@@ -31,18 +35,18 @@ SCHEDULES = {"if-cosine": "IF cosine", "ddpm-linear": "DDPM linear", "rectified"
 
 def build(studio: Studio) -> None:
     """The tab's page; call it inside its gr.Tab."""
-    widgets.lead(TITLE, TEXT, EQUATION)
+    intro.lead(TITLE, TEXT, EQUATION)
     live = Live(studio)
     first = live.first()
     with gr.Row():
         with gr.Column(scale=2, min_width=300):
             chooser = Chooser(studio, _field("picture"), [*EXAMPLES, *DIGITS], square)
-            kind = widgets.control(_field("schedule"), names=SCHEDULES)
-            form = widgets.control(_field("form"))
-            seed = widgets.control(_field("seed"))
-            strip = widgets.control(_field("strip"), info="up to twelve, commas between")
+            kind = form.control(_field("schedule"), names=SCHEDULES)
+            scaled = form.control(_field("form"))
+            seed = form.control(_field("seed"))
+            strip = form.control(_field("strip"), info="up to twelve, commas between")
         with gr.Column(scale=5, min_width=320, elem_classes="first-on-phone"):
-            t = widgets.control(_field("t"))
+            t = form.control(_field("t"))
             with gr.Row():
                 with gr.Column(min_width=300):
                     picture = gr.HTML(first[0], elem_id=f"{TECHNIQUE}-xt")
@@ -51,7 +55,7 @@ def build(studio: Studio) -> None:
             row = gr.HTML(first[2], elem_id=f"{TECHNIQUE}-strip-pictures")
     with gr.Row():
         with gr.Column(scale=2, min_width=300):
-            controls = {"picture": chooser.value, "schedule": kind, "t": t, "form": form}
+            controls = {"picture": chooser.value, "schedule": kind, "t": t, "form": scaled}
             controls |= {"strip": strip, "seed": seed}
             bench = Bench(studio, TECHNIQUE, controls, priced=())
             bench.buttons("All above is live. Run makes the PNG, the GIF and the link.")
@@ -61,8 +65,8 @@ def build(studio: Studio) -> None:
     bench.wire()
     inputs = list(controls.values())
     others = [control for control in inputs if control is not t]
-    widgets.on_change([t], live.moved, inputs, [picture, plot])
-    widgets.on_change(others, live.changed, inputs, [picture, plot, row])
+    gradio_compat.on_change([t], live.moved, inputs, [picture, plot])
+    gradio_compat.on_change(others, live.changed, inputs, [picture, plot, row])
 
 
 class Live:
@@ -80,16 +84,16 @@ class Live:
         try:
             recipe = _recipe(values)
             result = self.studio.at_once(recipe.changed(strip=[recipe["t"]]))
-        except widgets.FRIENDLY as error:
-            return widgets.status(str(error), wrong=True), gr.skip()
+        except messages.FRIENDLY as error:
+            return messages.status(str(error), wrong=True), gr.skip()
         return _picture(result), _plot(result)
 
     def changed(self, *values) -> tuple[str, str, str]:
         """The same, and the strip."""
         try:
             result = self.studio.at_once(_recipe(values))
-        except widgets.FRIENDLY as error:
-            return gr.skip(), gr.skip(), widgets.status(str(error), wrong=True)
+        except messages.FRIENDLY as error:
+            return gr.skip(), gr.skip(), messages.status(str(error), wrong=True)
         return _picture(result), _plot(result), _strip(result)
 
     def movie(self, result: Result) -> list[Image.Image]:
@@ -98,13 +102,13 @@ class Live:
         for k in range(MOVIE_FRAMES):
             t = round(999 * k / (MOVIE_FRAMES - 1))
             at_t = self.studio.at_once(result.recipe.changed(t=t, strip=[t]))
-            frames.append(captioned([[images.to_picture(at_t.pictures[0])]], above=[at_t.captions[0]]))
+            frames.append(captioned([[convert.to_picture(at_t.pictures[0])]], above=[at_t.captions[0]]))
         return frames
 
 
 def sheet(result: Result) -> Image.Image:
     """x_t and the strip in one picture, with captions: what is downloaded."""
-    return captioned([[images.to_picture(x) for x in result.pictures]], above=result.captions)
+    return captioned([[convert.to_picture(x) for x in result.pictures]], above=result.captions)
 
 
 def _field(name: str):
@@ -118,7 +122,7 @@ def _recipe(values) -> Recipe:
 
 def _picture(result: Result) -> str:
     caption = _said(result.captions[0])
-    shown = figures.figure(images.to_picture(result.pictures[0]), caption, f"x_t at {caption}", lossy=True)
+    shown = figures.figure(convert.to_picture(result.pictures[0]), caption, f"x_t at {caption}", lossy=True)
     return figures.side_by_side([shown], "large")
 
 
@@ -130,7 +134,7 @@ def _said(caption: str) -> str:
 def _strip(result: Result) -> str:
     return figures.side_by_side(
         [
-            figures.figure(images.to_picture(x), caption, f"x_t at {caption}", lossy=True)
+            figures.figure(convert.to_picture(x), caption, f"x_t at {caption}", lossy=True)
             for x, caption in zip(result.pictures[1:], map(_said, result.captions[1:]))
         ],
         "strip",

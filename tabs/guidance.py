@@ -5,9 +5,9 @@ from functools import partial
 import gradio as gr
 
 from diffusion_core.recipes import Recipe
-from diffusion_core.studio import Studio
-from tabs import text_page
-from tabs.text_results import seeds, table_here
+from diffusion_core.serving.studio import Studio
+from tabs.components import text_page
+from tabs.components.text_results import seeds, table_here
 
 TITLE = "Guidance"
 TEXT = (

@@ -4,10 +4,10 @@ from functools import partial
 
 import gradio as gr
 
-from diffusion_core.fields import Picture
-from diffusion_core.studio import Studio
-from tabs import sheets, text_page, viewers, widgets
-from tabs.pictures import Chooser, square
+from diffusion_core.recipes.schema import Picture
+from diffusion_core.serving.studio import Studio
+from tabs.components import contact_sheet, intro, text_page, viewers
+from tabs.components.pictures import Chooser, square
 
 TITLE = "Hybrids"
 TEXT = (
@@ -114,7 +114,7 @@ def build(studio: Studio) -> None:
     model = text_page.head(studio, TITLE, TEXT, EQUATION)
     viewed = (viewers.viewing, _viewer, viewers.viewing_movie)
     with gr.Tabs(overflow_behavior="wrap") as tabs:
-        sheets.two_pages(
+        contact_sheet.two_pages(
             studio,
             model,
             viewed,
@@ -126,7 +126,7 @@ def build(studio: Studio) -> None:
             names=BANKS,
             options=OPTIONS,
         )
-        sheets.two_pages(
+        contact_sheet.two_pages(
             studio,
             model,
             viewed,
@@ -140,7 +140,7 @@ def build(studio: Studio) -> None:
             names=PARTS,
             options=OPTIONS,
         )
-    gr.Markdown(DISTANCE_TEXT, latex_delimiters=widgets.LATEX, elem_classes="lead")
+    gr.Markdown(DISTANCE_TEXT, latex_delimiters=intro.LATEX, elem_classes="lead")
 
 
 def _viewer(elem_id: str) -> gr.HTML:

@@ -3,14 +3,16 @@
 import gradio as gr
 from PIL import Image
 
-from diffusion_core import images
+from diffusion_core.images import convert
 from diffusion_core.recipes import Recipe
-from diffusion_core.studio import Result, Studio
-from diffusion_core.text_edit import ALL_WAYS, WAYS, mask_of
-from tabs import before_after, editors, text_page, widgets
-from tabs.before_after import BeforeAfter, EditBench, Known
-from tabs.pictures import Chooser, square
-from tabs.text_results import seeds
+from diffusion_core.serving.result import Result
+from diffusion_core.serving.studio import Studio
+from diffusion_core.techniques.inpaint import ALL_WAYS, WAYS, mask_of
+from tabs.components import before_after, editors, form, text_page
+from tabs.components.before_after import BeforeAfter, EditBench, Known
+from tabs.components.pictures import Chooser, square
+from tabs.components.text_results import seeds
+from tabs.session import messages
 
 TITLE = "Inpaint"
 TECHNIQUE = "text-inpaint"
@@ -87,7 +89,7 @@ class MaskBench(EditBench):
             times = f"{jumping / plain:.1f} times as far as the others"
             return f"{cost}. RePaint walks {times}: {jumping} steps, not {plain}"
 
-        return widgets.cost_line(said)
+        return messages.cost_line(said)
 
 
 def build(studio: Studio) -> None:
@@ -100,7 +102,7 @@ def build(studio: Studio) -> None:
         made.append(chooser)
         return chooser.value
 
-    def mask(field) -> text_page.Own:
+    def mask(field) -> form.Own:
         return editors.MaskEditor(studio, made[0], TECHNIQUE, FIRST["mask"]).own(field)
 
     bench = text_page.page(
@@ -144,7 +146,7 @@ def _known(studio: Studio, result: Result) -> list[Known]:
     """The picture, and what of it was known, in as many pixels as the result has."""
     side = result.pictures.shape[-1]
     picture, mask = (studio.picture(result.recipe[name]) for name in ("picture", "mask"))
-    photo = images.squared(images.as_rgb(picture), side)
-    new = images.to_picture(mask_of(mask, picture, side)[0], 0, 1)
+    photo = convert.squared(convert.as_rgb(picture), side)
+    new = convert.to_picture(mask_of(mask, picture, side)[0], 0, 1)
     pink = Image.blend(photo, Image.new("RGB", photo.size, editors.PAINT), 0.6)
     return [Known("the picture", photo), Known("the mask", Image.composite(pink, photo, new))]

@@ -6,17 +6,19 @@ import gradio as gr
 import torch
 from PIL import Image
 
-from diffusion_core import images
-from diffusion_core.captions import captioned
-from diffusion_core.recipes import SCHEMAS, field_of
-from diffusion_core.studio import Result, Studio
-from diffusion_core.techniques import SIGMAS
-from mnist_models import examples, zoo
+from diffusion_core.images import convert
+from diffusion_core.images.grid import captioned
+from diffusion_core.recipes.recipe import SCHEMAS, field_of
+from diffusion_core.serving.result import Result
+from diffusion_core.serving.studio import Studio
+from mnist_models import digits, examples, zoo
 from mnist_models.objectives import DENOISER_SIGMA
-from tabs import figures, widgets
-from tabs.picture_source import Source
-from tabs.sketchpad import sketchpad
-from tabs.workbench import Bench
+from mnist_models.techniques import SIGMAS
+from tabs.components import figures, form, intro
+from tabs.components.picture_source import Source
+from tabs.components.run_panel import Bench
+from tabs.components.sketchpad import sketchpad
+from tabs.session import messages
 
 TITLE = "MNIST denoiser"
 TEXT = (
@@ -43,12 +45,12 @@ MOVIE_FRAMES = 32
 
 def build(studio: Studio) -> None:
     """The tab's page; call it inside its gr.Tab."""
-    widgets.lead(TITLE, TEXT, EQUATION)
+    intro.lead(TITLE, TEXT, EQUATION)
     with gr.Tabs(overflow_behavior="wrap") as tabs:
         with gr.Tab("Take away noise", id="mnist-denoise"):
             _denoise_page(studio, tabs)
         with gr.Tab("Pure noise in", id="mnist-pure-noise"):
-            gr.Markdown(PURE_TEXT, elem_classes="lead", latex_delimiters=widgets.LATEX)
+            gr.Markdown(PURE_TEXT, elem_classes="lead", latex_delimiters=intro.LATEX)
             _pure_noise_page(studio, tabs)
 
 
@@ -63,7 +65,7 @@ def _denoise_page(studio: Studio, tabs: gr.Tabs) -> None:
                 studio,
                 technique,
                 [f"Digit {k}" for k in range(10)],
-                images.as_digit,
+                digits.as_digit,
                 partial(sketchpad, f"{technique}-sketch", "Your digit", "a picture of a digit", INK),
                 heads=("Choose a digit", "Draw one"),
                 nothing=NO_DIGIT,
@@ -71,8 +73,8 @@ def _denoise_page(studio: Studio, tabs: gr.Tabs) -> None:
                 label=f"Digits, {examples.DRAWN_BY}",
                 upload_label="or a picture of a digit",
             )
-            sigma = widgets.control(field_of(technique, "sigma"))
-            seed = widgets.control(field_of(technique, "seed"))
+            sigma = form.control(field_of(technique, "sigma"))
+            seed = form.control(field_of(technique, "seed"))
             bench = Bench(
                 studio,
                 technique,
@@ -104,8 +106,8 @@ def _rows_of(result: Result) -> list[list[Image.Image]]:
     noisy, early, last = result.pictures.split(len(SIGMAS) + 1)
     sigmas = (result.recipe["sigma"], *SIGMAS)
     return [
-        [images.to_picture(x, *images.noisy_range(0.0, 1.0, sigma)) for x, sigma in zip(noisy, sigmas)],
-        *([images.to_picture(x, 0.0, 1.0) for x in row] for row in (early, last)),
+        [convert.to_picture(x, *convert.noisy_range(0.0, 1.0, sigma)) for x, sigma in zip(noisy, sigmas)],
+        *([convert.to_picture(x, 0.0, 1.0) for x in row] for row in (early, last)),
     ]
 
 
@@ -151,7 +153,7 @@ def _pure_noise_page(studio: Studio, tabs: gr.Tabs) -> None:
     with gr.Row():
         with gr.Column(scale=2, min_width=300):
             names = dict(zip(("early", "last"), snapshots()))
-            controls = {field.name: widgets.control(field, names=names) for field in SCHEMAS[technique]}
+            controls = {field.name: form.control(field, names=names) for field in SCHEMAS[technique]}
             bench = Bench(studio, technique, controls, inside=(tabs, technique))
             bench.buttons()
         with gr.Column(scale=5, min_width=320):
@@ -171,7 +173,7 @@ def _means(result: Result) -> str:
     try:
         mean = examples.mean()
     except zoo.CheckpointError as error:
-        return figures.side_by_side(shown) + widgets.status(str(error), wrong=True)
+        return figures.side_by_side(shown) + messages.status(str(error), wrong=True)
     shown.append(figures.figure(_grey(mean.picture), f"mean of {mean.count:,} training digits"))
     apart, each = _rms(average - mean.picture), _rms(result.pictures - mean.picture)
     text = (
@@ -210,7 +212,7 @@ def _means_movie(result: Result) -> list[Image.Image]:
 
 
 def _grey(x: torch.Tensor) -> Image.Image:
-    return images.to_picture(x, 0.0, 1.0)
+    return convert.to_picture(x, 0.0, 1.0)
 
 
 def _zoomed(picture: Image.Image, zoom: int) -> Image.Image:

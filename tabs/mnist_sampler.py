@@ -2,10 +2,10 @@
 
 import gradio as gr
 
-from diffusion_core.recipes import SCHEMAS
-from diffusion_core.studio import Studio
-from tabs import widgets
-from tabs.workbench import Bench
+from diffusion_core.recipes.recipe import SCHEMAS
+from diffusion_core.serving.studio import Studio
+from tabs.components import form, intro
+from tabs.components.run_panel import Bench
 
 TITLE = "MNIST sampler"
 TEXT = (
@@ -27,7 +27,7 @@ SWEEP_TEXT = (
 
 def build(studio: Studio) -> None:
     """The tab's page; call it inside its gr.Tab."""
-    widgets.lead(TITLE, TEXT, EQUATION)
+    intro.lead(TITLE, TEXT, EQUATION)
     with gr.Tabs(overflow_behavior="wrap") as tabs:
         with gr.Tab("Draw digits", id="mnist-sample"):
             _page(studio, "mnist-sample", tabs)
@@ -40,10 +40,10 @@ def _page(studio: Studio, technique: str, tabs: gr.Tabs) -> None:
     fields = {field.name: field for field in SCHEMAS[technique]}
     with gr.Row():
         with gr.Column(scale=2, min_width=300):
-            controls = {name: widgets.control(fields[name]) for name in fields if name not in FURTHER}
+            controls = {name: form.control(fields[name]) for name in fields if name not in FURTHER}
             bench = Bench(studio, technique, controls, inside=(tabs, technique))
             with gr.Accordion("More settings", open=False, render=False) as more:
-                controls |= {name: widgets.control(fields[name]) for name in fields if name in FURTHER}
+                controls |= {name: form.control(fields[name]) for name in fields if name in FURTHER}
             bench.buttons()
             more.render()
         with gr.Column(scale=5, min_width=320):

@@ -5,10 +5,10 @@ from functools import partial
 import gradio as gr
 
 from diffusion_core.recipes import Recipe
-from diffusion_core.studio import Studio
-from diffusion_core.text_input import lists
-from tabs import text_page
-from tabs.text_results import pictures_here, seeds, table_here
+from diffusion_core.serving.studio import Studio
+from diffusion_core.techniques.timesteps import lists
+from tabs.components import text_page
+from tabs.components.text_results import pictures_here, seeds, table_here
 
 TITLE = "Text to picture"
 TEXT = (

@@ -1,4 +1,4 @@
-"""How the page looks, and the scripts in it. No font, script or style is fetched from anywhere.
+"""How the page looks, and the scripts in it. No font, script or style is fetched from anywhere. In static/:
 
 look.css        all that the theme does not say: pictures first, nothing jumps, phones, presenter mode
 keys.js         Ctrl+Enter and Esc, a PNG dropped anywhere, the brush, browsers that cannot draw
@@ -6,11 +6,9 @@ presenter.js    presenter mode, light and dark, pictures as large as the screen
 connection.js   what happens when the server is out of reach, and when it is back
 """
 
-from pathlib import Path
-
 import gradio as gr
 
-HERE = Path(__file__).parent
+from tabs import static
 
 SANS = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif"]
 MONO = ["ui-monospace", "SFMono-Regular", "Menlo", "DejaVu Sans Mono", "monospace"]
@@ -61,6 +59,15 @@ def theme() -> gr.themes.Base:
     )
 
 
-CSS = (HERE / "look.css").read_text(encoding="utf-8")
+STYLES = (
+    "look.css",
+    "model_picker.css",
+    "text_page.css",
+    "editors.css",
+    "before_after.css",
+    "viewers.css",
+    "contact_sheet.css",
+)
+CSS = "\n".join(map(static.text, STYLES))
 SCRIPTS = ("connection.js", "keys.js", "presenter.js")
-HEAD = "".join(f"<script>\n{(HERE / name).read_text(encoding='utf-8')}</script>\n" for name in SCRIPTS)
+HEAD = "".join(f"<script>\n{static.text(name)}</script>\n" for name in SCRIPTS)

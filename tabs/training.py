@@ -10,13 +10,17 @@ from pathlib import Path
 import gradio as gr
 import pandas as pd
 
-from diffusion_core import images
-from diffusion_core.recipes import Recipe, field_of
-from diffusion_core.runs import Stop
-from diffusion_core.studio import Cost, Frame, Result, Studio
+from diffusion_core.images import convert, grid
+from diffusion_core.recipes import Recipe
+from diffusion_core.recipes.recipe import field_of
+from diffusion_core.serving.result import Cost, Frame, Result
+from diffusion_core.serving.run import Stop
+from diffusion_core.serving.studio import Studio
 from mnist_models import history, zoo
 from mnist_models.workshop import Workshop
-from tabs import figures, training_live, widgets
+from tabs import gradio_compat, static
+from tabs.components import figures, form, intro, training_live
+from tabs.session import messages
 
 TITLE = "Training"
 TEXT = (
@@ -49,20 +53,11 @@ END, ALL = "the end, enlarged", "all of it"
 SNAPSHOTS = ("early", "last")
 PLOT_SECONDS = 0.15  # a plot that gets points and axes at once would draw its old points on the new axes
 COMPARED = ("model", "conditioning", "gamma", "steps", "seed")
-TABLE_CSS = """
-.facts { overflow-x: auto; margin-top: 1em; }
-.facts table { border-collapse: collapse; font-size: .9em; border: 0; width: 100%; min-width: 860px; }
-.facts th, .facts td { text-align: left; vertical-align: top; padding: .5em .9em .5em 0; border: 0; }
-.facts th { white-space: nowrap; color: var(--body-text-color-subdued); font-weight: 600; }
-.facts tr { border: 0; border-bottom: 1px solid var(--border-color-primary); }
-.facts td:first-child { font-weight: 600; white-space: nowrap; }
-.facts td:last-child { min-width: 15em; }
-"""
 
 
 def build(studio: Studio, root: Path = zoo.FOLDER) -> None:
     """The tab's page; call it inside its gr.Tab. root: the folder of the shipped models."""
-    widgets.lead(TITLE, TEXT, EQUATION)
+    intro.lead(TITLE, TEXT, EQUATION)
     with gr.Tabs(overflow_behavior="wrap"):
         with gr.Tab("Train here"):
             training_live.page(Workshop())
@@ -71,7 +66,7 @@ def build(studio: Studio, root: Path = zoo.FOLDER) -> None:
         with gr.Tab("Snapshots"):
             _both_page(studio, root)
         with gr.Tab("Facts"):
-            gr.HTML(facts(root), css_template=TABLE_CSS, elem_id="training-facts")
+            gr.HTML(facts(root), css_template=static.text("facts.css"), elem_id="training-facts")
 
 
 # the curves of the shipped models
@@ -107,7 +102,7 @@ def _curves_page(root: Path) -> None:
         choices,
         [left, right, said],
         trigger_mode="always_last",
-        **widgets.QUIET,
+        **gradio_compat.QUIET,
     )
 
 
@@ -152,47 +147,47 @@ def _both_page(studio: Studio, root: Path) -> None:
     gr.Markdown(BOTH_TEXT, elem_classes="lead")
     with gr.Row():
         with gr.Column(scale=2, min_width=300):
-            controls = {name: widgets.control(field_of("mnist-sample", name)) for name in COMPARED}
+            controls = {name: form.control(field_of("mnist-sample", name)) for name in COMPARED}
             first = Recipe.of("mnist-sample")
-            cost = gr.Markdown(widgets.cost_line(lambda: cost_of_both(studio, first)), elem_classes="cost")
+            cost = gr.Markdown(messages.cost_line(lambda: cost_of_both(studio, first)), elem_classes="cost")
             with gr.Row():
                 run_button = gr.Button("Run", variant="primary", min_width=120, elem_classes="run-button")
                 stop_button = gr.Button("Stop", min_width=120, interactive=False, elem_classes="stop-button")
-            status = gr.HTML(widgets.status("Ctrl+Enter runs, Esc stops."), elem_classes="status")
+            status = gr.HTML(messages.status("Ctrl+Enter runs, Esc stops."), elem_classes="status")
         with gr.Column(scale=5, min_width=320):
             pictures = gr.HTML(side_by_side([None, None], first, root), elem_id="snapshots")
     inputs = list(controls.values())
 
-    stops = widgets.Stops()
+    stops = messages.Stops()
 
     def recipe_of(values) -> Recipe:
         return Recipe.of("mnist-sample", digits="0-9", **dict(zip(controls, values)))
 
     def cost_of(*values) -> str:
-        return widgets.cost_line(lambda: cost_of_both(studio, recipe_of(values)))
+        return messages.cost_line(lambda: cost_of_both(studio, recipe_of(values)))
 
     def run(request: gr.Request, *values):
         with stops.running(request.session_hash) as stop:
             try:
-                yield [widgets.status("Starting…", 0.0), widgets.STOPS, gr.skip()]
+                yield [messages.status("Starting…", 0.0), gradio_compat.STOPS, gr.skip()]
                 yield from developing(recipe_of(values), request.session_hash, stop)
             except Exception as error:
-                yield [widgets.ended_by(error), gr.update(interactive=False), gr.skip()]
+                yield [messages.ended_by(error), gr.update(interactive=False), gr.skip()]
 
     def developing(recipe: Recipe, owner: str, stop: Stop):
         last = 0.0
         for events in both(studio, recipe, owner, stop):
             ended = all(isinstance(event, Result) for event in events)
-            if not ended and time.monotonic() - last < widgets.PREVIEW_SECONDS:
+            if not ended and time.monotonic() - last < messages.PREVIEW_SECONDS:
                 continue
             last = time.monotonic()
             running = [event for event in events if isinstance(event, Frame)]
-            line = widgets.status_of(running[-1]) if running else widgets.done(events[-1])
+            line = messages.status_of(running[-1]) if running else messages.done(events[-1])
             yield [line, gr.update(interactive=not ended), side_by_side(events, recipe, root)]
 
-    run_button.click(run, inputs, [status, stop_button, pictures], trigger_mode="once", **widgets.QUIET)
-    stop_button.click(stops.press, None, status, **widgets.AT_ONCE)
-    widgets.on_change(inputs, cost_of, inputs, cost)
+    run_button.click(run, inputs, [status, stop_button, pictures], trigger_mode="once", **gradio_compat.QUIET)
+    stop_button.click(stops.press, None, status, **gradio_compat.AT_ONCE)
+    gradio_compat.on_change(inputs, cost_of, inputs, cost)
 
 
 def both(studio: Studio, recipe: Recipe, owner: str, stop: Stop) -> Iterator[list[Frame | Result]]:
@@ -225,8 +220,8 @@ def side_by_side(events: list[Frame | Result | None], recipe: Recipe, root: Path
             continue
         x, ends = getattr(event, "pictures", None), (0.0, 1.0)
         if isinstance(event, Frame):
-            x, ends = event.x, images.noisy_range(0.0, 1.0, event.level.sigma)
-        sheet = images.grid(x, 5, *ends, zoom=4)
+            x, ends = event.x, convert.noisy_range(0.0, 1.0, event.level.sigma)
+        sheet = grid.grid(x, 5, *ends, zoom=4)
         shown.append(
             figures.figure(sheet, caption_of(snapshot, recipe, root), lossy=isinstance(event, Frame))
         )

@@ -9,15 +9,16 @@ import torch
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from diffusion_core.engine import Engine
 from diffusion_core.estimates import Answer, Ask, Card, Condition, guided
-from diffusion_core.fields import Picture
 from diffusion_core.levels import evenly, schedule, strided
-from diffusion_core.networks import Network, Rows
-from diffusion_core.recipes import SCHEMAS
-from diffusion_core.sampling import Process, Rng, Step, denoise
-from diffusion_core.studio import Studio
-from diffusion_core.text_recipes import TEXT_SCHEMAS
+from diffusion_core.loop import Process, Step, denoise
+from diffusion_core.models.network import Network, Rows
+from diffusion_core.recipes.recipe import SCHEMAS
+from diffusion_core.recipes.schema import Picture
+from diffusion_core.samplers import Rng
+from diffusion_core.serving.engine import Engine
+from diffusion_core.serving.studio import Studio
+from diffusion_core.techniques.text import TEXT_SCHEMAS
 
 TINY = Card("fake", "eps", (1, 4, 4), "ddpm-linear")
 CASCADE = [

@@ -15,9 +15,9 @@ import torch  # noqa: E402
 from fakes import FakeNetwork, FakeStudio, drawing  # noqa: E402
 
 import app  # noqa: E402
-from diffusion_core.examples import EXAMPLES  # noqa: E402
+from diffusion_core.images.examples import EXAMPLES  # noqa: E402
 from mnist_models import network  # noqa: E402
-from tabs import editors, forward_noise, mnist_denoiser, mnist_sampler, theme  # noqa: E402
+from tabs import forward_noise, mnist_denoiser, mnist_sampler, theme  # noqa: E402
 
 PAUSE = float(sys.argv[1]) if len(sys.argv) > 1 else 0.0
 
@@ -42,7 +42,7 @@ def main() -> None:
     app.TABS = tabs
     demo = app.build(studio)
     demo.queue(max_size=200, default_concurrency_limit=None).launch(
-        theme=theme.theme(), css=theme.CSS + editors.CSS, head=theme.HEAD, ssr_mode=False, run_history=False
+        theme=theme.theme(), css=theme.CSS, head=theme.HEAD, ssr_mode=False, run_history=False
     )
 
 

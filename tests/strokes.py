@@ -8,13 +8,14 @@ import pytest
 import tiny_app
 from PIL import Image
 
-from diffusion_core import images, text_techniques
+from diffusion_core.images import convert
+from diffusion_core.techniques import text
 from tests import page as the
 from tests.walk import PATIENCE, put, seen
 
 SLOW = 1000 * max(60, PATIENCE)  # milliseconds
 
-text_techniques.install()  # so that recipes of theirs can be read here
+text.install()  # so that recipes of theirs can be read here
 
 
 def served(tmp_path_factory) -> Iterator[the.Server]:
@@ -80,7 +81,7 @@ def stroke(page, elem_id: str, *points: tuple[float, float]) -> None:
 
 
 def pixels(uri: str) -> np.ndarray:
-    return np.asarray(images.from_uri(uri).convert("L"))
+    return np.asarray(convert.from_uri(uri).convert("L"))
 
 
 def _expect():

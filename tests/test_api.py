@@ -9,12 +9,14 @@ from gradio_client import Client
 from gradio_client.exceptions import AppError
 
 import app
-from diffusion_core import images, sheets
-from diffusion_core.catalogue import BUILT_IN, BUILT_IN_FOLDERS
-from diffusion_core.models import Library
-from diffusion_core.recipes import SCHEMAS, Recipe
-from diffusion_core.studio import Studio
-from diffusion_core.text_recipes import TEXT_SCHEMAS
+from diffusion_core.images import convert, export
+from diffusion_core.models.catalog import BUILT_IN, BUILT_IN_FOLDERS
+from diffusion_core.models.loading import Library
+from diffusion_core.recipes import Recipe
+from diffusion_core.recipes.recipe import SCHEMAS
+from diffusion_core.serving.studio import Studio
+from diffusion_core.techniques import contact_sheet
+from diffusion_core.techniques.text import TEXT_SCHEMAS
 from tabs import api
 
 
@@ -40,7 +42,7 @@ def text_client(tiny_if, tmp_path_factory):
     home = tmp_path_factory.mktemp("home")
     for name, stage in zip(BUILT_IN_FOLDERS, tiny_if):
         (home / name).symlink_to(stage)
-    sheets.install()
+    contact_sheet.install()
     house = Studio()
     Library(device="cpu", dtype=torch.float32, checkpoints=home).serve(house)
     with gr.Blocks() as demo:
@@ -57,12 +59,12 @@ def test_every_technique_answers_with_a_png_that_carries_its_recipe(client, tech
     settings = FAST.get(technique, {}) | {"seed": 5}
     path, recipe, seconds, notices = client.predict(settings, api_name="/" + technique.replace("-", "_"))
     assert recipe["seed"] == 5 and recipe["technique"] == technique and seconds >= 0 and notices == []
-    assert images.recipe_in(images.opened(path)) == Recipe.from_dict(recipe)
+    assert export.recipe_in(convert.opened(path)) == Recipe.from_dict(recipe)
 
 
 def test_the_same_recipe_gives_the_same_picture(client):
     one, two, other = (
-        images.opened(client.predict({"digits": "4", "steps": 3, "seed": seed}, api_name="/mnist_sample")[0])
+        convert.opened(client.predict({"digits": "4", "steps": 3, "seed": seed}, api_name="/mnist_sample")[0])
         for seed in (1, 1, 2)
     )
     assert one.tobytes() == two.tobytes() != other.tobytes()
@@ -88,7 +90,7 @@ def test_another_model_that_took_over_is_told_and_named(text_client):
     settings = {"prompt": "a dog", "steps": "2", "model": "nobody"}
     path, recipe, _, notices = text_client.predict(settings, api_name="/text_sample")
     assert "There is no model 'nobody'" in notices[0] and "built-in model instead" in notices[0]
-    assert recipe["model"] == BUILT_IN == images.recipe_in(images.opened(path))["model"]
+    assert recipe["model"] == BUILT_IN == export.recipe_in(convert.opened(path))["model"]
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,10 @@ import pytest
 from gradio_client import Client
 
 import app
-from diffusion_core import images, sheets
-from diffusion_core.recipes import SCHEMAS, Recipe
+from diffusion_core.images import convert, export
+from diffusion_core.recipes import Recipe
+from diffusion_core.recipes.recipe import SCHEMAS
+from diffusion_core.techniques import contact_sheet
 from tabs import api
 
 PAGE = (Path(__file__).parent.parent / "docs" / "api.md").read_text(encoding="utf-8")
@@ -20,7 +22,7 @@ CODE = "\n".join(block for block in BLOCKS if block.strip())
 @pytest.fixture
 def served(fake_studio, monkeypatch):
     """The whole API, and of the page no tab."""
-    sheets.install()
+    contact_sheet.install()
     monkeypatch.setattr(app, "TABS", {})
     demo = app.build(fake_studio)
     demo.queue(default_concurrency_limit=None)
@@ -31,7 +33,7 @@ def served(fake_studio, monkeypatch):
 
 def test_every_technique_has_an_example():
     named = set(re.findall(r'api_name="/(\w+)"', CODE))
-    sheets.install()
+    contact_sheet.install()
     assert named == {api.name_of(technique) for technique in SCHEMAS} | {"cost"}
 
 
@@ -48,13 +50,13 @@ def test_every_example_runs_and_answers_with_its_recipe(served, monkeypatch, tmp
     pictures = [each for each in made if isinstance(each, (list, tuple))]
     assert len(pictures) == CODE.count("client.predict(") - 1
     for path, recipe, seconds, notices in pictures:
-        assert images.recipe_in(images.opened(path)) == Recipe.from_dict(recipe) and seconds >= 0
+        assert export.recipe_in(convert.opened(path)) == Recipe.from_dict(recipe) and seconds >= 0
         assert notices == []
     assert "50 steps, 400 network evaluations" in capsys.readouterr().out
 
 
 def test_a_description_says_what_may_be_set(fake_studio):
-    sheets.install()
+    contact_sheet.install()
     for technique, schema in SCHEMAS.items():
         about = api.description(technique)
         assert all(f"{field.name}: " in about for field in schema)

@@ -8,7 +8,7 @@ import tiny_if as tiny
 import torch
 from text_house import text_techniques_installed as _installed  # noqa: F401
 
-from benchmarks import builtin, mnist, sampling, sampling_gpu
+from benchmarks import builtin, mnist, sampling, sampling_gpu, training
 from mnist_models import zoo
 
 
@@ -54,6 +54,20 @@ def test_the_benchmark_of_the_built_in_model_reports_what_it_did(monkeypatch, ca
     assert report["ratio"] == pytest.approx(
         report["seconds"]["ours"][0] / report["seconds"]["IFPipeline"][0], rel=0.1
     )
+
+
+def test_the_benchmark_of_training_reports_what_it_did(monkeypatch, capsys):
+    narrow = {"block_out_channels": (8, 16, 16, 16), "attention_head_dim": 8}
+    for configs in (training.NOW, training.BEFORE):
+        monkeypatch.setitem(configs, 32, configs[32] | narrow)
+    for counts in (training.BATCH, training.BATCH_BEFORE):
+        monkeypatch.setitem(counts, 32, 2)
+    threads = torch.get_num_threads()
+    training.main(["--json", "--threads", str(threads), "--size", "32", "--eager", "--repeats", "1"])
+    row = json.loads(capsys.readouterr().out)["sizes"]["32"]
+    assert set(row["seconds"]) == {"now", "before"} and row["ratio"] > 0
+    assert row["samples_per_second"]["now"] == pytest.approx(2 / row["seconds"]["now"][0], abs=0.1)
+    assert 0 < row["gflop"]["done"] < row["gflop"]["stated"]
 
 
 @pytest.mark.parametrize("name, millions", [("M", 372), ("L", 935), ("XL", 4305)])

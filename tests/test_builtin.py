@@ -14,12 +14,12 @@ import torch
 from text_house import both_ways
 
 from benchmarks import parity
-from diffusion_core import images
-from diffusion_core.catalogue import BUILT_IN, BUILT_IN_FOLDERS, CHECKPOINTS, found
-from diffusion_core.faults import ModelError
-from diffusion_core.models import Library
+from diffusion_core.images import convert
+from diffusion_core.models.catalog import BUILT_IN, BUILT_IN_FOLDERS, CHECKPOINTS, found
+from diffusion_core.models.faults import ModelError
+from diffusion_core.models.loading import Library
 from diffusion_core.recipes import Recipe
-from diffusion_core.studio import Studio
+from diffusion_core.serving.studio import Studio
 
 LEVEL = 2 / 255  # what the eye could see of a difference at most: a level of 8 bits
 
@@ -56,7 +56,7 @@ def test_stage_2_enlarges_as_diffusers_enlarges(both):
             noise_level=250,
         )
 
-    settings = {"picture": images.to_uri(parity.photo()), "steps_2": "2", "gamma_2": 4.0}
+    settings = {"picture": convert.to_uri(parity.photo()), "steps_2": "2", "gamma_2": 4.0}
     ours = both.ours("text-enlarge", prompt="a dog", noise_level=250, **settings)
     expected = theirs()
     both.pipeline("IFSuperResolutionPipeline").unet.to(memory_format=torch.channels_last)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from diffusion_core import catalogue
-from diffusion_core.catalogue import BUILT_IN, CATALOGUE, card_of, card_read, found, is_licensed
-from diffusion_core.faults import ModelError
+from diffusion_core.models import catalog
+from diffusion_core.models.catalog import BUILT_IN, CATALOGUE, card_of, card_read, found, is_licensed
+from diffusion_core.models.faults import ModelError
 
 
 @pytest.fixture
@@ -25,8 +25,8 @@ def change(path: Path, **values) -> None:
 def at_home(tiny_if, folder: Path, *stages: int) -> dict:
     """A catalogue whose built-in model is the tiny cascade, as far as it is there."""
     for place in stages:
-        (folder / catalogue.BUILT_IN_FOLDERS[place]).symlink_to(tiny_if[place])
-    return catalogue.catalogue(folder)
+        (folder / catalog.BUILT_IN_FOLDERS[place]).symlink_to(tiny_if[place])
+    return catalog.catalogue(folder)
 
 
 def test_the_built_in_model_comes_first_and_every_pair_of_deepfloyds_follows():
@@ -94,7 +94,7 @@ def test_cards_say_what_the_configuration_says(tiny_if):
 
 
 def test_deepfloyds_cards_are_known_without_the_hub(monkeypatch):
-    monkeypatch.setattr("diffusion_core.hub.out_of_reach", lambda: pytest.fail("the Hub was asked"))
+    monkeypatch.setattr("diffusion_core.models.hub.out_of_reach", lambda: pytest.fail("the Hub was asked"))
     first, second = (card_of(CATALOGUE["deepfloyd-xl"], stage) for stage in ("I", "II"))
     assert (first.shape, second.shape) == ((3, 64, 64), (3, 256, 256))
     assert (first.threshold, second.threshold) == ((0.95, 1.5), (0.95, 1.0))
@@ -146,5 +146,5 @@ def test_a_copy_of_deepfloyds_in_a_folder_is_licensed_too(copy, what):
 
 def test_all_of_deepfloyds_read_prompts_with_one_encoder(tiny_if):
     sources = {model.text_source for model in CATALOGUE.values() if model.licensed}
-    assert sources == {catalogue.TEXT_HOME}
+    assert sources == {catalog.TEXT_HOME}
     assert found(str(tiny_if.stage_1)).text_source == str(tiny_if.stage_1)

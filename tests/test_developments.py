@@ -7,10 +7,10 @@ import time
 import pytest
 from fakes import FakeNetwork, digits_of, manual
 
-from diffusion_core.developments import Development, Developments
 from diffusion_core.recipes import Recipe
-from diffusion_core.runs import Cancelled, Mailbox
-from diffusion_core.studio import Frame, Result
+from diffusion_core.serving.jobs import Development, Developments
+from diffusion_core.serving.result import Frame, Result
+from diffusion_core.serving.run import Cancelled, Mailbox
 
 RECIPE = Recipe.of("mnist-sample", digits="3", steps=4)
 SECOND = contextvars.ContextVar("second", default="nobody")

@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from emoji_model import held_out
-from emoji_model.captions import MIXES, PLAIN, Cast, Mix, Placed, Scene, rows_in
+from emoji_model.captions import Cast, Placed, Scene, rows_in
 from emoji_model.data import Folders
+from emoji_model.mixes import MIXES, PLAIN, Mix
 from emoji_model.scenes import Painter
 from emoji_model.styles import FILTERS
 from emoji_model.things import Thing, Things

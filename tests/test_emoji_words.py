@@ -2,8 +2,7 @@
 
 import pytest
 
-from emoji_model.captions import MIXES, Cast
-from emoji_model.data import Emoji
+from emoji_model.things import Thing, Things
 from emoji_model.words import Words, write
 
 
@@ -16,9 +15,20 @@ def words(tmp_path_factory):
         "rocket": ("space",),
         "hot dog": ("sausage",),
     }
-    emoji = [Emoji(str(k), name, more) for k, (name, more) in enumerate(named.items())]
-    write(Cast(emoji, MIXES["core"]), folder)
+    things = Things()
+    for k, (name, more) in enumerate(named.items()):
+        names = ("rocket ship",) if name == "rocket" else ()
+        things[name] = Thing(name, names, more, {"cartoon": (k,)}, doodles=(k,) if k < 2 else ())
+    things["dog"] = Thing("dog", keywords=named["dog"], pictures={"sticker": (0,)}, doodles=(0,))
+    things["unseen"] = Thing("unseen", held={"cartoon": (9,)})
+    write(things, folder)
     return Words.read(folder)
+
+
+def test_the_list_says_in_which_styles_things_were_shown(words):
+    assert words.styles["doodle"] == ["dog", "cat"] and words.styles["sticker"] == ["dog"]
+    assert words.styles["cartoon"] == ["cat", "rocket", "hot dog"]
+    assert "unseen" not in words.things
 
 
 @pytest.mark.parametrize(
@@ -54,7 +64,7 @@ def test_no_list_is_no_error(tmp_path):
 
 
 def test_the_page_lists_what_fits_or_what_is_near(words):
-    from tabs import known_words
+    from tabs.components import known_words
 
     assert known_words.listed(words, "pet") == '<p class="known">cat, dog</p>'
     assert "Near to it: rocket." in known_words.listed(words, "rockett")

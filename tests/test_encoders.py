@@ -11,11 +11,11 @@ import pytest
 import torch
 import transformers
 
-from diffusion_core import encoders
-from diffusion_core.catalogue import CATALOGUE, found
-from diffusion_core.encoders import identity_of, loader, options_for, prompts_of
-from diffusion_core.faults import ModelError
-from diffusion_core.memory import Memory
+from diffusion_core.models.catalog import CATALOGUE, found
+from diffusion_core.models.deepfloyd import t5
+from diffusion_core.models.deepfloyd.t5 import identity_of, loader, options_for, prompts_of
+from diffusion_core.models.faults import ModelError
+from diffusion_core.models.memory import Memory
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda:0")
 T5 = 11.0
@@ -48,7 +48,7 @@ def test_in_8_bits_where_bitsandbytes_is(bitsandbytes):
 
 
 def test_spread_over_gpu_and_machine_where_bitsandbytes_is_not():
-    assert not encoders.eight_bits()
+    assert not t5.eight_bits()
     spread = {"dtype": torch.float16, "device_map": "auto"}
     assert options_for("x", T5, Memory(9.0, 16.0), GPU) == spread
 
@@ -60,8 +60,8 @@ def test_too_little_memory_gets_a_sentence(free):
 
 
 def test_memory_is_asked_before_anything_is_fetched(monkeypatch):
-    monkeypatch.setattr("diffusion_core.memory.measured", lambda device: Memory(None, 4.0))
-    monkeypatch.setattr("diffusion_core.hub.folder_of", lambda *parts: pytest.fail("fetched"))
+    monkeypatch.setattr("diffusion_core.models.memory.measured", lambda device: Memory(None, 4.0))
+    monkeypatch.setattr("diffusion_core.models.hub.folder_of", lambda *parts: pytest.fail("fetched"))
     with pytest.raises(ModelError, match="takes the text encoder of DeepFloyd/IF-I-XL"):
         loader("DeepFloyd/IF-I-XL-v1.0", CPU)()
 
@@ -76,17 +76,17 @@ def test_what_is_chosen_reaches_transformers(tiny_if, monkeypatch, bitsandbytes)
         return real(folder, subfolder="text_encoder", output_loading_info=True)
 
     monkeypatch.setattr(transformers.T5EncoderModel, "from_pretrained", from_pretrained)
-    monkeypatch.setattr(encoders, "SMALL", 0.0)
-    monkeypatch.setattr("diffusion_core.memory.text_way_of", lambda *about: "8 bits")
-    monkeypatch.setattr("diffusion_core.memory.measured", lambda device: Memory(9.0, 16.0))
+    monkeypatch.setattr(t5, "SMALL", 0.0)
+    monkeypatch.setattr("diffusion_core.models.memory.text_way_of", lambda *about: "8 bits")
+    monkeypatch.setattr("diffusion_core.models.memory.measured", lambda device: Memory(9.0, 16.0))
     loader(str(tiny_if.stage_1), GPU)()
     assert told["quantization_config"].load_in_8bit and told["use_safetensors"] is True
     assert told["device_map"] == {"": "cuda:0"} and told["subfolder"] == "text_encoder"
 
 
 def test_a_large_encoder_is_really_read_in_half_precision_and_keeps_its_wo(tiny_if, monkeypatch):
-    monkeypatch.setattr(encoders, "SMALL", 0.0)
-    monkeypatch.setattr("diffusion_core.memory.text_way_of", lambda *about: "cpu half")
+    monkeypatch.setattr(t5, "SMALL", 0.0)
+    monkeypatch.setattr("diffusion_core.models.memory.text_way_of", lambda *about: "cpu half")
     model = loader(str(tiny_if.stage_1), CPU)()
     types_of = {name.rsplit(".", 2)[-2]: weight.dtype for name, weight in model.encoder.named_parameters()}
     assert types_of["q"] == torch.bfloat16
@@ -102,7 +102,7 @@ def test_a_small_encoder_computes_in_float32_and_stays(tiny_if):
 
 
 def test_a_large_encoder_is_gone_once_the_prompts_are_read(tiny_if, monkeypatch):
-    monkeypatch.setattr(encoders, "SMALL", 0.0)
+    monkeypatch.setattr(t5, "SMALL", 0.0)
     prompts = prompts_of(found(str(tiny_if.stage_1)), CPU, None)
     made, load = [], prompts.load
 

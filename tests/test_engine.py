@@ -7,12 +7,13 @@ import pytest
 import torch
 from fakes import TINY, FakeNetwork, alone, digits_of, fake_answer, finish, manual, played
 
-from diffusion_core import engine as engine_module
-from diffusion_core.engine import Engine
 from diffusion_core.estimates import Answer, Ask, Condition, given, guided
 from diffusion_core.levels import Level, evenly, schedule, strided
-from diffusion_core.networks import Rows
-from diffusion_core.sampling import Rng, Step, ancestral, denoise
+from diffusion_core.loop import Step, denoise
+from diffusion_core.models.network import Rows
+from diffusion_core.samplers import Rng, ancestral
+from diffusion_core.serving import engine as engine_module
+from diffusion_core.serving.engine import Engine
 from mnist_models import network as mnist
 
 LEVELS = schedule("ddpm-linear")

@@ -12,12 +12,13 @@ import pytest
 import torch
 from fakes import TINY, FakeNetwork, alone, digits_of, finish, manual
 
-from diffusion_core import engine as engine_module
-from diffusion_core.engine import Busy, Engine, OutOfMemory
 from diffusion_core.estimates import Ask, Condition
 from diffusion_core.levels import schedule
-from diffusion_core.runs import Cancelled
-from diffusion_core.sampling import Step, together
+from diffusion_core.loop import Step
+from diffusion_core.processes import together
+from diffusion_core.serving import engine as engine_module
+from diffusion_core.serving.engine import Busy, Engine, OutOfMemory
+from diffusion_core.serving.run import Cancelled
 
 LEVELS = schedule("ddpm-linear")
 OTHER = replace(TINY, name="other")
@@ -94,7 +95,7 @@ def test_python_ends_while_an_engine_works():
     program = """
         import torch
         from fakes import FakeNetwork, digits_of
-        from diffusion_core.engine import Engine
+        from diffusion_core.serving.engine import Engine
 
         class Heavy(FakeNetwork):
             def forward(self, rows):

@@ -6,16 +6,7 @@ import pytest
 import torch
 from fakes import TINY, FakeNetwork, fake_answer
 
-from diffusion_core.estimates import (
-    Card,
-    Condition,
-    Estimate,
-    eps_from,
-    given,
-    guided,
-    mean,
-    x0_from,
-)
+from diffusion_core.estimates import Card, Condition, Estimate, eps_from, given, guided, mean, x0_from
 from diffusion_core.filters import BANKS, bank
 from diffusion_core.levels import Level, noised, schedule
 from diffusion_core.views import VIEWS, view

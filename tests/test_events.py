@@ -11,9 +11,9 @@ from gradio.utils import get_upload_folder
 from PIL import Image
 
 import app
-from diffusion_core.fields import RecipeError
-from tabs.pictures import square
-from tabs.sketchpad import HERE, NOTHING_DRAWN, drawn, sketchpad
+from diffusion_core.recipes import RecipeError
+from tabs.components.pictures import square
+from tabs.components.sketchpad import HERE, NOTHING_DRAWN, drawn, sketchpad
 
 
 @pytest.fixture(scope="module")

@@ -7,13 +7,13 @@ import pytest
 import torch
 from PIL import Image, ImageDraw
 
-from diffusion_core import images
-from diffusion_core.captions import captioned
-from diffusion_core.examples import EXAMPLES
-from diffusion_core.fields import RecipeError
-from diffusion_core.recipes import SCHEMAS, Recipe
-from diffusion_core.studio import Studio
-from mnist_models import examples
+from diffusion_core.images import convert
+from diffusion_core.images.examples import EXAMPLES
+from diffusion_core.images.grid import captioned
+from diffusion_core.recipes import Recipe, RecipeError
+from diffusion_core.recipes.recipe import SCHEMAS
+from diffusion_core.serving.studio import Studio
+from mnist_models import digits, examples
 from mnist_models.zoo import CheckpointError
 
 
@@ -73,11 +73,11 @@ def test_captions_leave_the_pictures_as_they_are():
 
 
 def test_a_drawing_becomes_a_digit_and_an_empty_page_a_sentence():
+    from tabs.components.sketchpad import HERE, drawn
     from tabs.mnist_denoiser import NO_DIGIT
-    from tabs.sketchpad import HERE, drawn
 
     def chosen(value, drawing):
-        return drawn(value, drawing, images.as_digit, NO_DIGIT)
+        return drawn(value, drawing, digits.as_digit, NO_DIGIT)
 
     page = Image.new("RGB", (256, 256), "white")
     for nothing in (None, {"background": None, "layers": [], "composite": None}, {"composite": page}):
@@ -85,7 +85,7 @@ def test_a_drawing_becomes_a_digit_and_an_empty_page_a_sentence():
             chosen(HERE, nothing)
     ImageDraw.Draw(page).line([(90, 60), (160, 60), (120, 200)], fill="black", width=24)
     recipe = Recipe.of("mnist-denoise", picture=chosen(HERE, {"composite": page}))
-    made = images.from_uri(recipe["picture"])
+    made = convert.from_uri(recipe["picture"])
     assert made.size == (28, 28) and np.asarray(made)[0].max() == 0 and np.asarray(made).max() > 200
     assert len(recipe.to_link()) < 1500
     assert chosen("example:Digit 3", {"composite": page}) == "example:Digit 3"

@@ -8,7 +8,7 @@ import torch
 from huggingface_hub import errors as hub
 from safetensors import SafetensorError
 
-from diffusion_core.faults import ModelError, explained, sentence
+from diffusion_core.models.faults import ModelError, explained, sentence
 
 http = sys.modules[
     hub.HTTPError.__module__.partition(".")[0]

@@ -10,8 +10,8 @@ from gradio.data_classes import FileData, ImageData, ListFiles
 from gradio.utils import get_upload_folder
 from PIL import Image
 
-from tabs import widgets
-from tabs.pictures import uploaded
+from tabs import gradio_compat
+from tabs.components.pictures import uploaded
 
 EDITORS = (gr.ImageEditor, gr.ImageMask)
 
@@ -52,7 +52,7 @@ def upload():
 @pytest.mark.parametrize("kind", [gr.Image, gr.UploadButton, *EDITORS])
 @pytest.mark.parametrize("part", ["background", "layers", "composite"])
 def test_only_uploads_are_read(kind, part, server_file, upload):
-    safe = widgets.safe(kind())
+    safe = gradio_compat.safe(kind())
     for component in (safe, again(safe), again(again(safe))):
         with pytest.raises(gr.Error, match="was not uploaded here"):
             component.preprocess(data_for(kind, server_file, part))
@@ -65,7 +65,7 @@ def test_a_link_out_of_the_upload_folder_is_no_upload(server_file, upload):
     link.symlink_to(server_file)
     try:
         with pytest.raises(gr.Error, match="was not uploaded here"):
-            widgets.safe(gr.Image()).preprocess(ImageData(path=str(link)))
+            gradio_compat.safe(gr.Image()).preprocess(ImageData(path=str(link)))
     finally:
         link.unlink()
 
@@ -80,6 +80,6 @@ def test_an_uploaded_file_is_handed_over_unopened(upload, server_file):
 
 @pytest.mark.parametrize("kind", [gr.Image, gr.UploadButton, *EDITORS])
 def test_the_page_knows_a_guarded_component_by_its_old_name(kind):
-    plain, safe = kind(), widgets.safe(kind())
+    plain, safe = kind(), gradio_compat.safe(kind())
     for name in ("get_block_name", "get_block_class", "get_component_class_id"):
         assert getattr(safe, name)() == getattr(plain, name)()

@@ -8,10 +8,10 @@ import torch
 from diffusers import UNet2DConditionModel
 from fake_hub import FakeHub, use
 
-from diffusion_core import hub
-from diffusion_core.catalogue import found
-from diffusion_core.faults import ModelError, explained
-from diffusion_core.models import Library
+from diffusion_core.models import hub
+from diffusion_core.models.catalog import found
+from diffusion_core.models.faults import ModelError, explained
+from diffusion_core.models.loading import Library
 
 ONE, TWO = "somebody/one", "somebody/two"
 BOTH = f"{ONE} + {TWO}"

@@ -7,10 +7,10 @@ import tiny_if as tiny
 import torch
 from diffusers.models.resnet import ResnetBlock2D
 
-from diffusion_core import if_blocks
 from diffusion_core.estimates import Ask, Card, Condition
-from diffusion_core.if_network import IFNetwork, NotIF
 from diffusion_core.levels import schedule
+from diffusion_core.models.deepfloyd import blocks
+from diffusion_core.models.deepfloyd.unet import IFNetwork, NotIF
 
 LEVELS = schedule("if-cosine")
 
@@ -30,10 +30,14 @@ PLAIN = {
     "down_block_types": ("DownBlock2D", "SimpleCrossAttnDownBlock2D", "SimpleCrossAttnDownBlock2D"),
     "up_block_types": ("SimpleCrossAttnUpBlock2D", "SimpleCrossAttnUpBlock2D", "UpBlock2D"),
 }
+SPARE = PLAIN | {"block_out_channels": (16, 32, 32), "layers_per_block": (0, 1, 2), "act_fn": "silu"}
+"""As the built-in model's: nothing but a convolution at full resolution on the way in."""
+SPARE["up_block_types"] = ("UpBlock2D",) * 3
 UNETS = {
     "stage I": tiny.stage_1_unet,
     "stage II": tiny.stage_2_unet,
     "plain blocks": lambda: tiny.stage_1_unet(**PLAIN),
+    "spare blocks": lambda: tiny.stage_1_unet(**SPARE),
 }
 
 
@@ -114,7 +118,7 @@ def test_a_prompt_is_read_once_however_often_it_is_asked_about(pair):
 
 
 def test_many_prompts_do_not_pile_up(pair, monkeypatch):
-    monkeypatch.setattr("diffusion_core.if_network.PROMPTS_KEPT", 3)
+    monkeypatch.setattr("diffusion_core.models.deepfloyd.unet.PROMPTS_KEPT", 3)
     _, network = pair
     for k in range(6):
         network.answer(asks(network, ((str(k),), 500)))
@@ -148,7 +152,7 @@ def test_a_residual_block_is_that_of_diffusers(settings, cpu):
     block = ResnetBlock2D(**usual | settings).requires_grad_(False).eval()
     x, emb = torch.randn(2, 16, 8, 8), torch.randn(2, 12)
     projected = torch.cat([torch.randn(2, 5), block.time_emb_proj(block.nonlinearity(emb))], dim=1)
-    ours = if_blocks.Residual(block, slice(5, None), cpu)
+    ours = blocks.Residual(block, slice(5, None), cpu)
     torch.testing.assert_close(ours(x, projected), block(x, emb), rtol=0, atol=1e-5)
 
 
@@ -156,14 +160,14 @@ def test_twice_as_large_and_then_a_convolution_is_one_transposed_convolution():
     conv = torch.nn.Conv2d(3, 5, 3, padding=1).double().requires_grad_(False)
     x = torch.randn(2, 3, 6, 7, dtype=torch.float64)
     expected = conv(x.repeat_interleave(2, -2).repeat_interleave(2, -1))
-    torch.testing.assert_close(if_blocks.Doubled(conv)(x), expected, rtol=0, atol=1e-6)
+    torch.testing.assert_close(blocks.Doubled(conv)(x), expected, rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_pointwise_layers_side_by_side_are_1x1_convolutions(dtype):
     first, second = (torch.nn.Conv2d(8, n, 1).to(dtype).requires_grad_(False) for n in (4, 6))
     x = torch.randn(2, 8, 5, 5).to(dtype, memory_format=torch.channels_last)
-    ours = if_blocks.Pointwise([first, second])(x)
+    ours = blocks.Pointwise([first, second])(x)
     expected = torch.cat([first(x), second(x)], dim=1)
     torch.testing.assert_close(ours, expected)
     assert ours.is_contiguous(memory_format=torch.channels_last)

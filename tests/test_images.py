@@ -10,8 +10,9 @@ import torch
 from fakes import data_of, drawing, noise
 from PIL import Image, ImageOps
 
-from diffusion_core import images
-from diffusion_core.fields import RecipeError
+from diffusion_core.images import convert, export, grid
+from diffusion_core.recipes import RecipeError
+from mnist_models import digits
 
 
 def huge_png(width: int, height: int) -> bytes:
@@ -53,11 +54,11 @@ def test_every_kind_of_picture_becomes_the_same_rgb():
         ),
     }
     for name, (data, colour) in cases.items():
-        picture = images.as_rgb(images.opened(data))
+        picture = convert.as_rgb(convert.opened(data))
         assert picture.mode == "RGB" and picture.size == (16, 16), name
         away = np.abs(np.asarray(picture, dtype=int) - colour).max()
         assert away <= 2, (name, picture.getpixel((3, 3)))
-    half = images.as_rgb(images.opened(data_of(see_through)))
+    half = convert.as_rgb(convert.opened(data_of(see_through)))
     assert half.getpixel((2, 2)) == (200, 0, 0) and half.getpixel((12, 2)) == (255, 255, 255)
 
 
@@ -74,10 +75,10 @@ def test_a_picture_taken_sideways_is_turned_upright_once(orientation, kind):
     exif = Image.Exif()
     exif[0x0112] = orientation
     options = {"quality": 100} if kind == "JPEG" else {}
-    picture = images.opened(data_of(sideways, kind, exif=exif, **options))
-    for again in (picture, images.opened(picture), images.opened(data_of(picture))):
+    picture = convert.opened(data_of(sideways, kind, exif=exif, **options))
+    for again in (picture, convert.opened(picture), convert.opened(data_of(picture))):
         assert again.size == (24, 16)
-        assert np.abs(np.asarray(images.as_rgb(again), dtype=int) - np.asarray(upright)).max() < 10
+        assert np.abs(np.asarray(convert.as_rgb(again), dtype=int) - np.asarray(upright)).max() < 10
 
 
 @pytest.mark.parametrize(
@@ -114,18 +115,18 @@ def test_what_is_no_picture_gets_a_sentence(data, words, tmp_path):
     assert len(data) < 100_000
     for source in (data, file):
         with pytest.raises(RecipeError) as caught:
-            images.opened(source)
+            convert.opened(source)
         assert words in str(caught.value)
 
 
 def test_the_largest_picture_allowed_is_read():
-    assert images.opened(huge_png(8_000, 5_000)).size == (8_000, 5_000)
+    assert convert.opened(huge_png(8_000, 5_000)).size == (8_000, 5_000)
 
 
 def test_the_middle_square_is_kept():
     picture = Image.new("RGB", (90, 30), "red")
     picture.paste("blue", (25, 0, 65, 30))  # five pixels more a side than the square: the resampling's reach
-    assert images.squared(picture, 64).getcolors() == [(64 * 64, (0, 0, 255))]
+    assert convert.squared(picture, 64).getcolors() == [(64 * 64, (0, 0, 255))]
 
 
 # digits
@@ -142,13 +143,13 @@ def centre(picture: Image.Image) -> tuple[float, float]:
 def test_a_drawing_becomes_a_digit_as_mnist_has_them(side, invert):
     page = Image.new("RGB", (2 * side, side + 30))
     page.paste(drawing(side), (side // 3, 5))
-    digit = images.as_digit(ImageOps.invert(page) if invert else page)
+    digit = digits.as_digit(ImageOps.invert(page) if invert else page)
     assert digit.mode == "L" and digit.size == (28, 28)
     left, top, right, bottom = digit.point(lambda v: 255 * (v > 60)).getbbox()
     assert max(right - left, bottom - top) in (19, 20) and min(left, top, 28 - right, 28 - bottom) >= 0
     assert centre(digit) == pytest.approx((13.5, 13.5), abs=0.8)
     assert digit.getpixel((0, 0)) == 0 and digit.getextrema()[1] == 255
-    placed = images.as_digit(drawing(side))
+    placed = digits.as_digit(drawing(side))
     assert np.abs(np.asarray(digit, dtype=int) - np.asarray(placed, dtype=int)).mean() < 6
 
 
@@ -156,13 +157,13 @@ def test_thin_lines_of_a_large_drawing_do_not_fade():
     page = np.zeros((1400, 1400), dtype=np.uint8)
     page[100:1300, 700:702] = 255
     page[100:102, 400:702] = 255
-    assert images.as_digit(Image.fromarray(page)).getextrema()[1] == 255
+    assert digits.as_digit(Image.fromarray(page)).getextrema()[1] == 255
 
 
 def test_a_digit_of_mnist_is_left_alone():
     digit = Image.new("L", (28, 28))
     digit.paste(200, (3, 6, 9, 12))
-    assert images.as_digit(digit).tobytes() == digit.tobytes()
+    assert digits.as_digit(digit).tobytes() == digit.tobytes()
 
 
 @pytest.mark.parametrize(
@@ -177,7 +178,7 @@ def test_a_digit_of_mnist_is_left_alone():
 )
 def test_a_blank_page_is_no_digit(blank):
     with pytest.raises(RecipeError, match=r"no digit in this picture yet\. Draw one, or choose an example"):
-        images.as_digit(blank)
+        digits.as_digit(blank)
 
 
 # tensors
@@ -186,31 +187,31 @@ def test_a_blank_page_is_no_digit(blank):
 @pytest.mark.parametrize("low, high", [(-1.0, 1.0), (0.0, 1.0)])
 def test_pictures_and_tensors_are_the_same_thing(low, high):
     for picture, shape in ((noise(16), (3, 16, 16)), (noise(16).convert("L"), (1, 16, 16))):
-        x = images.to_tensor(picture, low, high)
+        x = convert.to_tensor(picture, low, high)
         assert x.shape == shape and x.dtype == torch.float32 and x.min() >= low and x.max() <= high
-        assert images.to_picture(x, low, high).tobytes() == picture.tobytes()
-    white = images.to_tensor(Image.new("L", (8, 8), 255), low, high)
-    assert (white == high).all() and images.to_picture(white + 5, low, high).getextrema() == (255, 255)
-    assert images.to_picture(white - 5, low, high).getextrema() == (0, 0)
+        assert convert.to_picture(x, low, high).tobytes() == picture.tobytes()
+    white = convert.to_tensor(Image.new("L", (8, 8), 255), low, high)
+    assert (white == high).all() and convert.to_picture(white + 5, low, high).getextrema() == (255, 255)
+    assert convert.to_picture(white - 5, low, high).getextrema() == (0, 0)
 
 
 def test_a_pixel_becomes_a_crisp_block():
-    x = images.to_tensor(noise(8))
-    zoomed = np.asarray(images.to_picture(x, zoom=3))
+    x = convert.to_tensor(noise(8))
+    zoomed = np.asarray(convert.to_picture(x, zoom=3))
     assert zoomed.shape == (24, 24, 3) and (zoomed[1::3, 2::3] == np.asarray(noise(8))).all()
 
 
 def test_a_grid_lays_pictures_out_by_rows():
     x = torch.stack([torch.full((1, 2, 2), float(k)) for k in range(5)])
-    sheet = np.asarray(images.grid(x, columns=3, low=0, high=255, gap=1))
+    sheet = np.asarray(grid.grid(x, columns=3, low=0, high=255, gap=1))
     assert sheet.shape == (5, 8)
     assert sheet[0, [0, 3, 6]].tolist() == [0, 1, 2] and sheet[4, [1, 4, 7]].tolist() == [3, 4, 128]
     assert sheet[2].tolist() == [128] * 8 and sheet[0, 2] == 128
-    assert images.grid(x, columns=99, low=0, high=255, gap=1).size == (14, 2)
+    assert grid.grid(x, columns=99, low=0, high=255, gap=1).size == (14, 2)
 
 
 def test_pictures_stand_side_by_side():
-    sheet = images.strip([Image.new("L", (10, 20), 0), Image.new("RGB", (5, 20), "red")], gap=2)
+    sheet = grid.strip([Image.new("L", (10, 20), 0), Image.new("RGB", (5, 20), "red")], gap=2)
     assert sheet.size == (17, 20) and sheet.getpixel((12, 10)) == (255, 0, 0)
     assert sheet.getpixel((9, 0)) == (0, 0, 0) and sheet.getpixel((10, 0)) == (128, 128, 128)
 
@@ -218,7 +219,7 @@ def test_pictures_stand_side_by_side():
 @pytest.mark.parametrize("kind", ["GIF", "WEBP"])
 def test_an_animation_has_its_frames_and_its_length(kind):
     frames = [Image.new("L", (20, 10), 60 * k) for k in range(4)]
-    film = Image.open(io.BytesIO(images.animated(frames, kind, seconds=2.0, hold=1.0)))
+    film = Image.open(io.BytesIO(export.animated(frames, kind, seconds=2.0, hold=1.0)))
     assert film.format == kind and film.n_frames == 4 and film.size == (20, 10) and film.info["loop"] == 0
     durations, greys = [], []
     for k in range(4):

@@ -17,17 +17,49 @@ MAY_IMPORT = {
     "mnist_models": {"mnist_models", "diffusion_core"},
     "emoji_model": {"emoji_model", "diffusion_core"},
     "tabs": {"tabs", "diffusion_core", "mnist_models", "emoji_model"},
-    "house": {"diffusion_core", "mnist_models", "emoji_model"},
-    "app": {"house", "tabs", "diffusion_core", "mnist_models", "emoji_model"},
-    "benchmarks": {"benchmarks", "tests", "house", "app", "diffusion_core", "mnist_models", "emoji_model"},
+    "darkroom": {"diffusion_core", "mnist_models", "emoji_model"},
+    "app": {"darkroom", "tabs", "diffusion_core", "mnist_models", "emoji_model"},
+    "benchmarks": {"benchmarks", "tests", "darkroom", "app", "diffusion_core", "mnist_models", "emoji_model"},
 }
+MATHS = (
+    "levels",
+    "estimates",
+    "filters",
+    "samplers",
+    "constraints",
+    "loop",
+    "processes",
+    "exact",
+    "metrics",
+    "views",
+    "ranking",
+)
+ORDER = {
+    "diffusion_core": (
+        *MATHS,
+        "recipes",
+        "images",
+        "techniques",
+        "models",
+        "training",
+        "serving",
+        "cli",
+        "__main__",
+    ),
+    "tabs": ("static", "gradio_compat", "session", "components"),
+}
+"""Each part of a package imports those before it, and itself; a tab, or what else lies beside them, any."""
+
+ALONE = {"recipes": (), **dict.fromkeys(MATHS, ("torch", "numpy")), "views": ("torch", "numpy", "PIL")}
+"""What the lowest parts of diffusion_core import beside the standard library and each other."""
+
 KNOWS_GRADIO = {"tabs", "app"}
 ASKED_BY_ENGINE_ONLY = {
     "torch.nn",
     "diffusers",
     "transformers",
-    "diffusion_core.networks",
-    "diffusion_core.if_network",
+    "diffusion_core.models.network",
+    "diffusion_core.models.deepfloyd.unet",
     "mnist_models.unet",
     "mnist_models.network",
 }
@@ -63,7 +95,7 @@ def name_of(path: Path) -> str:
 def modules() -> dict[str, Path]:
     """Name -> file of every module of the house; tests are not part of it."""
     found = [path for package in MAY_IMPORT for path in (ROOT / package).glob("**/*.py")]
-    return {name_of(path): path for path in [*found, ROOT / "house.py", ROOT / "app.py"]}
+    return {name_of(path): path for path in [*found, ROOT / "darkroom.py", ROOT / "app.py"]}
 
 
 def imported(module: str) -> list[tuple[str, str]]:
@@ -92,9 +124,15 @@ def top(name: str) -> str:
 
 def test_the_house_is_looked_at_whole():
     """So that the other tests here cannot pass for want of anything to look at."""
-    assert {"app", "house", "diffusion_core.engine", "mnist_models.network", "tabs.widgets"} <= set(modules())
-    assert "gradio" in imports("tabs.widgets")
-    assert {"diffusion_core.images", "diffusion_core.recipes"} <= imports("diffusion_core.studio")
+    known = {"app", "darkroom", "diffusion_core.serving.engine", "mnist_models.network", "tabs.gradio_compat"}
+    assert known <= set(modules())
+    assert "gradio" in imports("tabs.gradio_compat")
+    assert {"diffusion_core.images.convert", "diffusion_core.recipes"} <= imports(
+        "diffusion_core.serving.studio"
+    )
+    assert set(ORDER["diffusion_core"]) == {
+        part(name) for name in modules() if name.startswith("diffusion_core.")
+    }
 
 
 def test_imports_go_downwards():
@@ -103,6 +141,35 @@ def test_imports_go_downwards():
         for module in modules()
         for name in imports(module)
         if top(name) in {*MAY_IMPORT, "tests"} and top(name) not in MAY_IMPORT[top(module)]
+    ]
+    assert not wrong
+
+
+def part(name: str) -> str:
+    """The part of a package that a module belongs to: diffusion_core.images.grid -> images."""
+    return name.split(".")[1]
+
+
+@pytest.mark.parametrize("package", ORDER)
+def test_each_part_imports_only_those_before_it(package):
+    order, wrong = ORDER[package], []
+    for module in modules():
+        if not module.startswith(f"{package}.") or part(module) not in order:
+            continue
+        for name in imports(module):
+            if top(name) == package:
+                below = part(name) in order and order.index(part(name)) <= order.index(part(module))
+                wrong += [] if below else [f"{module} imports {name}"]
+    assert not wrong
+
+
+def test_recipes_need_the_standard_library_alone_and_the_maths_torch():
+    wrong = [
+        f"{module} imports {name}"
+        for module in modules()
+        if module.startswith("diffusion_core.") and part(module) in ALONE
+        for name in map(top, imports(module))
+        if name not in {"diffusion_core", *sys.stdlib_module_names, *ALONE[part(module)]}
     ]
     assert not wrong
 
@@ -136,7 +203,7 @@ def test_what_is_not_needed_is_not_loaded():
     """An import of ten seconds hides easily behind another module."""
     program = """
 import sys
-import house, diffusion_core.commands
+import darkroom, diffusion_core.cli
 print(*{"gradio", "diffusers", "transformers", "accelerate"} & set(sys.modules))
 """
     ended = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)

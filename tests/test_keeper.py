@@ -14,13 +14,15 @@ from fakes import FakeNetwork
 from fakes import drawing as photo
 from text_house import text_techniques_installed as _installed  # noqa: F401
 
-from diffusion_core import catalogue, images
-from diffusion_core.catalogue import BUILT_IN, found
 from diffusion_core.estimates import Card
-from diffusion_core.faults import ModelError
-from diffusion_core.models import Library
+from diffusion_core.images import convert
+from diffusion_core.models import catalog
+from diffusion_core.models.catalog import BUILT_IN, found
+from diffusion_core.models.faults import ModelError
+from diffusion_core.models.loading import Library
 from diffusion_core.recipes import Recipe
-from diffusion_core.studio import Frame, Studio
+from diffusion_core.serving.result import Frame
+from diffusion_core.serving.studio import Studio
 
 pytestmark = pytest.mark.usefixtures("_installed")
 
@@ -28,7 +30,7 @@ pytestmark = pytest.mark.usefixtures("_installed")
 @pytest.fixture
 def home(tiny_if, tmp_path):
     """A folder of checkpoints with the built-in model, and beside it two more cascades, "one" and "two"."""
-    for name, stage in zip(catalogue.BUILT_IN_FOLDERS, tiny_if):
+    for name, stage in zip(catalog.BUILT_IN_FOLDERS, tiny_if):
         (tmp_path / name).symlink_to(stage)
     for name in ("one", "two"):
         shutil.copytree(tiny_if.stage_1.parent, tmp_path / name)
@@ -215,7 +217,7 @@ def test_nobody_takes_over_for_a_digit_model(tiny_studio, home):
 
 
 def test_what_a_visitor_asks_wrongly_is_not_taken_over(studio, home):
-    mask = images.to_uri(photo(32))
+    mask = convert.to_uri(photo(32))
     recipe = Recipe.of("text-inpaint", model=str(home / "one"), picture="example:Nobody", mask=mask)
     with pytest.raises(Exception, match="There is no example called 'Nobody'"):
         finished(studio, recipe)

@@ -7,16 +7,7 @@ import pytest
 import torch
 from diffusers import DDPMScheduler
 
-from diffusion_core.levels import (
-    CLEAN,
-    Level,
-    evenly,
-    leading,
-    noised,
-    rectified_levels,
-    schedule,
-    strided,
-)
+from diffusion_core.levels import CLEAN, Level, evenly, leading, noised, rectified_levels, schedule, strided
 
 DDPM = {
     "ddpm-linear-300": dict(num_train_timesteps=300, beta_schedule="linear"),

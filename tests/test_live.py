@@ -6,9 +6,9 @@ import time
 import pytest
 import torch
 
-from diffusion_core.engine import Busy, Cancelled
-from diffusion_core.fields import RecipeError
-from diffusion_core.runs import Stop
+from diffusion_core.recipes import RecipeError
+from diffusion_core.serving.engine import Busy
+from diffusion_core.serving.run import Cancelled, Stop
 from mnist_models import data, live, synthetic
 from mnist_models.live import Settings
 from mnist_models.workshop import Workshop

@@ -12,11 +12,13 @@ import pytest
 from fakes import data_of, drawing, noise
 from PIL import Image
 
-from diffusion_core import commands, images
+from darkroom import studio
+from diffusion_core import cli
 from diffusion_core.__main__ import main
-from diffusion_core.recipes import SCHEMAS, Recipe
-from diffusion_core.studio import Studio
-from house import studio
+from diffusion_core.images import convert, export
+from diffusion_core.recipes import Recipe
+from diffusion_core.recipes.recipe import SCHEMAS
+from diffusion_core.serving.studio import Studio
 
 ROOT = Path(__file__).resolve().parent.parent
 FEW = {
@@ -74,8 +76,8 @@ def test_run_writes_three_files_and_explain_prints_code_that_makes_the_same_pict
     assert Path(summary["picture"]) == Path("made/here/picture.png")
     assert err.startswith("\rLoading") and err.splitlines()[-1].strip().startswith("Done in ")
 
-    picture = images.opened(summary["picture"])
-    assert images.recipe_in(picture) == images.recipe_in(images.opened(summary["strip"])) == recipe
+    picture = convert.opened(summary["picture"])
+    assert export.recipe_in(picture) == export.recipe_in(convert.opened(summary["strip"])) == recipe
     with Image.open(summary["movie"]) as movie:
         assert movie.format == "GIF" and movie.n_frames > 1
 
@@ -83,7 +85,7 @@ def test_run_writes_three_files_and_explain_prints_code_that_makes_the_same_pict
     code = capsys.readouterr().out
     assert len([line for line in code.splitlines() if line and line[0] not in "# "]) <= 9
     exec(code, {})
-    again = images.opened("picture.png")
+    again = convert.opened("picture.png")
     assert (again.size, again.tobytes()) == (picture.size, picture.tobytes())
     assert len(set(picture.tobytes())) > 20  # there is something to compare: it is not flat
 
@@ -98,7 +100,7 @@ def test_the_summary_counts(capsys):
     summary = json.loads(capsys.readouterr().out)
     assert [summary[key] for key in ("pictures", "steps", "evaluations")] == [4, 3, 24]
     assert summary["notices"] == []
-    strip = images.opened("strip.png")
+    strip = convert.opened("strip.png")
     assert strip.height / strip.width == pytest.approx(2 / 3, abs=0.1)  # two rows; two x0^ and the end
 
 
@@ -113,19 +115,19 @@ def test_a_png_is_a_recipe_and_so_is_standard_input(capsys, monkeypatch):
     ):
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
         assert called("run", "-", "--out", "three") == 0
-        pictures = [images.opened(f"{name}/picture.png") for name in ("one", "two", "three")]
+        pictures = [convert.opened(f"{name}/picture.png") for name in ("one", "two", "three")]
         assert len({picture.tobytes() for picture in pictures}) == 1
         shutil.rmtree("three")
 
 
 def test_the_code_of_a_recipe_that_carries_a_picture_opens_its_file(capsys):
-    written("forward-noise", picture=images.to_uri(noise(64)))
+    written("forward-noise", picture=convert.to_uri(noise(64)))
     assert called("explain", "recipe.json") == 0
     code = capsys.readouterr().out
     assert 'recipe_from("recipe.json")' in code and len(code) < 1500
     exec(code, {})
     assert called("run", "recipe.json", "--out", "run") == 0
-    assert images.opened("picture.png").tobytes() == images.opened("run/picture.png").tobytes()
+    assert convert.opened("picture.png").tobytes() == convert.opened("run/picture.png").tobytes()
 
 
 def test_the_code_says_what_the_technique_is_and_where_it_is_written(capsys):
@@ -133,7 +135,7 @@ def test_the_code_says_what_the_technique_is_and_where_it_is_written(capsys):
     assert called("explain", "recipe.json") == 0
     code = capsys.readouterr().out
     assert code.startswith("# Digits out of noise, with classifier-free guidance")
-    assert "# Written down in diffusion_core/techniques.py, mnist_sample." in code
+    assert "# Written down in mnist_models/techniques.py, mnist_sample." in code
     assert '    digits="2026",\n' in code and "from test_main import tiny as studio\n" in code
 
 
@@ -217,7 +219,7 @@ def test_a_file_that_cannot_be_read(name, sentence, capsys):
 
 
 def test_a_file_that_is_too_large(capsys, monkeypatch):
-    monkeypatch.setattr(commands, "LARGEST_FILE", 10)
+    monkeypatch.setattr(cli, "LARGEST_FILE", 10)
     written("mnist-sample")
     assert called("cost", "recipe.json") == 2
     assert complained(capsys) == "recipe.json is too large to be a recipe."
@@ -240,7 +242,7 @@ def test_a_folder_that_cannot_be_written_to(out, capsys, monkeypatch):
 
 def test_a_folder_that_vanishes_meanwhile(capsys, monkeypatch):
     written(NOTHING_ASKED)
-    monkeypatch.setattr(commands, "_check_folder", lambda out: None)
+    monkeypatch.setattr(cli, "_check_folder", lambda out: None)
     assert called("run", "recipe.json", "--out", "gone") == 2
     out, err = capsys.readouterr()
     assert out == "" and err.splitlines()[-1] == "gone cannot be written to: No such file or directory."
@@ -249,11 +251,11 @@ def test_a_folder_that_vanishes_meanwhile(capsys, monkeypatch):
 @pytest.mark.parametrize(
     ("house", "sentence"),
     [
-        ("nonsense", "give a module and a function, like house:studio."),
-        ("house:", "give a module and a function"),
+        ("nonsense", "give a module and a function, like darkroom:studio."),
+        ("darkroom:", "give a module and a function"),
         ("os; import sys:studio", "give a module and a function"),
         ("no_such_module:studio", "No module named 'no_such_module'"),
-        ("house:no_such_function", "house has no function no_such_function."),
+        ("darkroom:no_such_function", "darkroom has no function no_such_function."),
         ("test_main:ROOT", "test_main has no function ROOT."),
     ],
 )
@@ -272,7 +274,7 @@ def test_words_that_are_no_command(words, capsys):
 def test_ctrl_c_stops_the_run_and_writes_nothing(capsys, monkeypatch):
     houses, build = [], studio
     monkeypatch.setattr(sys.modules[__name__], "studio", lambda root: houses.append(build(root)) or houses[0])
-    monkeypatch.setattr(commands, "_progress", lambda frame: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(cli, "_progress", lambda frame: (_ for _ in ()).throw(KeyboardInterrupt))
     written("mnist-sample", steps=300)
     assert called("run", "recipe.json", "--out", "made") == 130
     out, err = capsys.readouterr()

@@ -15,15 +15,16 @@ from test_safety import saved
 from text_house import text_techniques_installed as _installed  # noqa: F401
 from text_settings import settings
 
-from diffusion_core import catalogue, images, memory
+from darkroom import studio
 from diffusion_core.__main__ import main
-from diffusion_core.memory import Memory
-from diffusion_core.models import Library
+from diffusion_core.images import convert, export
+from diffusion_core.models import catalog, memory
+from diffusion_core.models.deepfloyd.safety import NOTICE, RESEARCH_ONLY, Previews
+from diffusion_core.models.loading import Library
+from diffusion_core.models.memory import Memory
 from diffusion_core.recipes import Recipe
-from diffusion_core.safety import NOTICE, RESEARCH_ONLY, Previews
-from diffusion_core.studio import Studio
-from diffusion_core.text_recipes import TEXT_SCHEMAS
-from house import studio
+from diffusion_core.serving.studio import Studio
+from diffusion_core.techniques.text import TEXT_SCHEMAS
 
 ROOT = Path(__file__).resolve().parent.parent
 pytestmark = pytest.mark.usefixtures("_installed")
@@ -42,7 +43,7 @@ def at_home(tiny_root, tiny_if, tmp_path, monkeypatch):
     checkpoints = tmp_path / "checkpoints"
     checkpoints.mkdir()
     (checkpoints / "mnist").symlink_to(tiny_root)
-    for name, stage in zip(catalogue.BUILT_IN_FOLDERS, tiny_if):
+    for name, stage in zip(catalog.BUILT_IN_FOLDERS, tiny_if):
         (checkpoints / name).symlink_to(stage)
     monkeypatch.setenv("TINY_ROOT", str(checkpoints / "mnist"))
     monkeypatch.chdir(tmp_path)
@@ -60,7 +61,7 @@ def written(technique: str, **values) -> Recipe:
     known = {field.name for field in TEXT_SCHEMAS[technique]}
     few = {"steps": "stride 150", "steps_2": "4", "seed": 7}
     if technique == "text-inpaint":
-        few |= {"picture": images.to_uri(noise(64)), "mask": images.to_uri(drawing(64))}
+        few |= {"picture": convert.to_uri(noise(64)), "mask": convert.to_uri(drawing(64))}
     values = {k: v for k, v in few.items() if k in known} | values
     recipe = Recipe.of(technique, **values)
     Path("recipe.json").write_text(recipe.to_json(), encoding="utf-8")
@@ -79,11 +80,11 @@ def test_every_text_technique_runs_and_its_code_makes_the_same_picture(technique
     assert done == 0, err
     summary = json.loads(out)
     assert summary["technique"] == technique and summary["notices"] == [] and "licen" not in err.lower()
-    picture = images.opened(summary["picture"])
-    assert images.recipe_in(picture) == recipe and len(set(picture.tobytes())) > 20
+    picture = convert.opened(summary["picture"])
+    assert export.recipe_in(picture) == recipe and len(set(picture.tobytes())) > 20
     assert called("explain", "recipe.json") == 0
     exec(capsys.readouterr().out, {})
-    again = images.opened("picture.png")
+    again = convert.opened("picture.png")
     assert (again.size, again.tobytes()) == (picture.size, picture.tobytes())
 
 
@@ -163,7 +164,7 @@ def test_deepfloyds_pictures_are_marked_and_the_licence_is_printed(deepfloyd, ca
     out, err = capsys.readouterr()
     assert json.loads(out)["notices"] == [RESEARCH_ONLY, NOTICE]
     assert err.splitlines()[-2:] == [RESEARCH_ONLY, NOTICE]
-    assert images.recipe_in(images.opened("made/picture.png")) == recipe
+    assert export.recipe_in(convert.opened("made/picture.png")) == recipe
     assert {name.split("/")[1] for name in deepfloyd.fetched if "text_encoder" in name} == {"IF-I-XL-v1.0"}
 
     house = tiny()
@@ -197,12 +198,12 @@ def test_without_a_token_the_built_in_model_takes_over_and_says_so(deepfloyd, mo
     (notice,) = json.loads(out)["notices"]
     assert notice.startswith("DeepFloyd/IF-I-M-v1.0 needs a Hugging Face token. Log in with `hf auth login`")
     assert notice.endswith("made by the built-in model instead.") and err.splitlines()[-1] == notice
-    made = images.recipe_in(images.opened("made/picture.png"))
+    made = export.recipe_in(convert.opened("made/picture.png"))
     assert made == recipe.changed(model="built-in")
 
 
 def test_the_licence_is_told_with_the_cost_before_anything_is_fetched(deepfloyd, monkeypatch, capsys):
-    monkeypatch.setattr("diffusion_core.commands.learn", lambda house, recipe: None)
+    monkeypatch.setattr("diffusion_core.cli.learn", lambda house, recipe: None)
     written("text-sample", model="deepfloyd-m", steps="5")
     assert called("cost", "recipe.json") == 0
     out, err = capsys.readouterr()

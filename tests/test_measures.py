@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from diffusion_core.measures import decibels, psnr, ssim
+from diffusion_core.metrics import decibels, psnr, ssim
 
 
 def waves() -> tuple[torch.Tensor, torch.Tensor]:

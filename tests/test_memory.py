@@ -4,9 +4,18 @@ import psutil
 import pytest
 import torch
 
-from diffusion_core import memory
-from diffusion_core.catalogue import CATALOGUE, STAGES
-from diffusion_core.memory import DRIVER, FITS, Memory, measured, needed, text_way_of, way_of, what_fits
+from diffusion_core.models import memory
+from diffusion_core.models.catalog import CATALOGUE, STAGES
+from diffusion_core.models.memory import (
+    DRIVER,
+    FITS,
+    Memory,
+    measured,
+    needed,
+    text_way_of,
+    way_of,
+    what_fits,
+)
 
 
 @pytest.mark.parametrize("fit", FITS, ids=str)

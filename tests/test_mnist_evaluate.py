@@ -7,7 +7,7 @@ import pytest
 import torch
 from drawn_digits import drawn_digits
 
-from diffusion_core.networks import Network
+from diffusion_core.models.network import Network
 from mnist_models import classifier, data, evaluate, network, zoo
 from mnist_models.frechet import frechet_distance
 

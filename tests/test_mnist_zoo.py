@@ -8,6 +8,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from mnist_models import zoo
+from mnist_models.train import PRESETS
 from mnist_models.unet import UNet, UNetConfig
 
 CONFIG = UNetConfig(4, time=True, classes=True)
@@ -46,6 +47,25 @@ def test_a_network_comes_back_in_half_precision_ready_to_answer(root, epoch):
             assert torch.equal(kept, tensor.half().float() if tensor.ndim > 1 else tensor), name
     x, t, c = torch.rand(2, 1, 28, 28), torch.rand(2), torch.eye(10)[:2]
     torch.testing.assert_close(net(x, t, c), original(x, t, c), rtol=1e-2, atol=1e-2)
+
+
+def test_a_network_comes_back_from_8_bits_within_half_a_step(root):
+    """w = scale q, |q| <= 127, a scale for each w[k]; numbers per channel as they were."""
+    original, halves = network(10), weights(root).stat().st_size
+    with torch.no_grad():
+        next(p for p in original.parameters() if p.ndim > 1)[0] = 0  # nothing to scale
+    (path,) = zoo.save(root / NAME, 10, original, bits=8)
+    assert path.stat().st_size < halves
+    kept = zoo.load(NAME, 10, root)
+    for name, tensor in original.state_dict().items():
+        if tensor.is_floating_point():
+            back = kept.state_dict()[name]
+            bound = tensor.flatten(1).abs().amax(1) / 254 * 1.001 if tensor.ndim > 1 else torch.zeros(())
+            error = (back - tensor).abs().flatten(1).amax(1) if tensor.ndim > 1 else (back - tensor).abs()
+            assert (error <= bound).all(), name
+    x, t, c = torch.rand(64, 1, 28, 28), torch.rand(64), torch.eye(10)[torch.arange(64) % 10]
+    error, answer = (kept(x, t, c) - original(x, t, c)).std(), original(x, t, c).std()
+    assert error < 0.03 * answer
 
 
 def test_the_last_epoch_is_the_default_and_an_absent_one_is_named(root):
@@ -87,6 +107,27 @@ def test_the_largest_network_of_the_course_fits_the_limit_of_a_space(tmp_path):
     paths = zoo.save(tmp_path, 5, UNet(UNetConfig(128)))
     assert len(paths) > 1
     assert all(path.stat().st_size < 10_000_000 for path in paths)
+
+
+def test_what_the_presets_keep_leaves_room_for_the_text_models(tmp_path):
+    """53 of 100 MB in all, the classifier's 0.6 among them; early snapshots in 8 bits, the last in 16."""
+    sizes = {}
+    for name, preset in PRESETS.items():
+        net = UNet(UNetConfig(preset.width, preset.time, preset.classes, preset.modulation))
+        assert preset.snapshots[-1] == preset.epochs
+        for epoch in preset.snapshots:
+            paths = zoo.save(tmp_path / name, epoch, net, 16 if epoch == preset.epochs else 8)
+            sizes |= {path: path.stat().st_size for path in paths}
+    assert sum(sizes.values()) + 600_000 < 53_000_000 and max(sizes.values()) < 10_000_000
+
+
+def test_shipping_replaces_what_was_there_before(root, tmp_path):
+    made = tmp_path / "made"
+    for epoch in (1, 3, 4):
+        zoo.save(made, epoch, network(epoch), bits=8)
+    zoo.ship(made, root / NAME, (1, 4))
+    assert zoo.snapshots(NAME, root) == [1, 4]
+    assert torch.equal(zoo.load(NAME, root=root).out.bias, network(4).out.bias)
 
 
 def test_description_keeps_what_was_measured_before(root):
@@ -134,6 +175,18 @@ def with_a_tensor_lost(root):
     save_file(state, weights(root))
 
 
+def with_a_scale_lost(root):
+    zoo.save(root / NAME, 10, network(10), bits=8)
+    state = load_file(weights(root))
+    del state["out.weight.scale"]
+    save_file(state, weights(root))
+
+
+def with_a_scale_of_another_length(root):
+    zoo.save(root / NAME, 10, network(10), bits=8)
+    save_file(load_file(weights(root)) | {"out.weight.scale": torch.ones(3)}, weights(root))
+
+
 def a_shard_lost(root):
     paths = zoo.save(root / NAME, 10, network(10))
     assert len(paths) > 2
@@ -173,6 +226,8 @@ DAMAGE = {
     of_another_width: "does not fit the network",
     of_another_network: "does not fit the network at class1.0.bias",
     with_a_tensor_lost: "does not fit the network at out.bias",
+    with_a_scale_lost: "does not fit the network at out.weight",
+    with_a_scale_of_another_length: "does not fit the network",
     a_shard_lost: "does not fit the network at",
     no_weights: "is missing",
     no_model_at_all: "model.json is missing",

@@ -2,9 +2,9 @@
 
 from types import SimpleNamespace
 
-from diffusion_core import faults
-from diffusion_core.models import Library, Offer
-from tabs import model_picker
+from diffusion_core.models import faults
+from diffusion_core.models.loading import Library, Offer
+from tabs.components import model_picker
 
 TERMS = "for research only, outputs too"
 OFFERS = {

@@ -10,12 +10,12 @@ from diffusers import UNet2DConditionModel
 from safetensors.torch import load_file, save_file
 from text_house import text_techniques_installed as _installed  # noqa: F401
 
-from diffusion_core.catalogue import CATALOGUE, found
-from diffusion_core.faults import ModelError
-from diffusion_core.models import Library
+from diffusion_core.models.catalog import CATALOGUE, found
+from diffusion_core.models.deepfloyd.safety import Previews
+from diffusion_core.models.faults import ModelError
+from diffusion_core.models.loading import Library
 from diffusion_core.recipes import Recipe
-from diffusion_core.safety import Previews
-from diffusion_core.studio import Studio
+from diffusion_core.serving.studio import Studio
 
 WEIGHTS = "unet/diffusion_pytorch_model.safetensors"
 

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from diffusion_core import catalogue, memory
-from diffusion_core.catalogue import CATALOGUE, found
-from diffusion_core.memory import Memory
-from diffusion_core.models import Library, blank_unet, gigabytes_of
-from diffusion_core.safety import NOTICE, RESEARCH_ONLY
+from diffusion_core.models import catalog, memory
+from diffusion_core.models.catalog import CATALOGUE, found
+from diffusion_core.models.deepfloyd.safety import NOTICE, RESEARCH_ONLY
+from diffusion_core.models.loading import Library, blank_unet, gigabytes_of
+from diffusion_core.models.memory import Memory
 
 GPU = torch.device("cuda")
 
@@ -28,14 +28,14 @@ def offered(tiny_if, tmp_path, monkeypatch):
     """(gpu, ram, token) -> what a page is offered: name -> Offer."""
 
     def offers(gpu: float | None, ram: float = 32.0, token: bool = True, at_home: bool = True):
-        for name, stage in zip(catalogue.BUILT_IN_FOLDERS, tiny_if):
+        for name, stage in zip(catalog.BUILT_IN_FOLDERS, tiny_if):
             link = tmp_path / name
             link.unlink(missing_ok=True)
             if at_home:
                 link.symlink_to(stage)
         with_memory(monkeypatch, gpu, ram)
-        monkeypatch.setattr("diffusion_core.hub.has_token", lambda: token)
-        monkeypatch.setattr("diffusion_core.hub.is_kept", lambda source, file: False)
+        monkeypatch.setattr("diffusion_core.models.hub.has_token", lambda: token)
+        monkeypatch.setattr("diffusion_core.models.hub.is_kept", lambda source, file: False)
         library = Library(checkpoints=tmp_path, dtype=torch.float16)
         library.device = torch.device("cpu") if gpu is None else GPU
         return {offer.name: offer for offer in library.offers()}
@@ -101,5 +101,5 @@ def test_a_folder_can_be_offered_too(tiny_if, library):
 
 
 def test_where_the_built_in_model_lies():
-    assert Path(CATALOGUE["built-in"].stages[0]) == catalogue.CHECKPOINTS / "emoji-64"
-    assert (catalogue.CHECKPOINTS / "mnist").is_dir()
+    assert Path(CATALOGUE["built-in"].stages[0]) == catalog.CHECKPOINTS / "emoji-64"
+    assert (catalog.CHECKPOINTS / "mnist").is_dir()

@@ -8,15 +8,15 @@ import torch
 from diffusers import UNet2DConditionModel
 from text_house import text_techniques_installed as _installed  # noqa: F401
 
-from diffusion_core import memory
-from diffusion_core.catalogue import found
-from diffusion_core.faults import ModelError
-from diffusion_core.memory import Memory
-from diffusion_core.models import Library, blank_unet, gigabytes_of
-from diffusion_core.networks import Rows
-from diffusion_core.offload import layers_of
+from diffusion_core.models import memory
+from diffusion_core.models.catalog import found
+from diffusion_core.models.faults import ModelError
+from diffusion_core.models.loading import Library, blank_unet, gigabytes_of
+from diffusion_core.models.memory import Memory
+from diffusion_core.models.network import Rows
+from diffusion_core.models.offload import layers_of
 from diffusion_core.recipes import Recipe
-from diffusion_core.studio import Studio
+from diffusion_core.serving.studio import Studio
 
 WEIGHTS = "unet/diffusion_pytorch_model.safetensors"
 

@@ -12,10 +12,11 @@ import torch
 from fakes import played
 from torch import Tensor
 
-from diffusion_core import sampling
+from diffusion_core import samplers
 from diffusion_core.estimates import Answer, Ask, Card, Condition, eps_from, given, guided
 from diffusion_core.levels import CLEAN, Level, evenly, noised, rectified_levels, schedule, strided
-from diffusion_core.sampling import Rng, denoise
+from diffusion_core.loop import denoise
+from diffusion_core.samplers import Rng
 
 COUNT = 240
 PICTURES = torch.randn(4, 1, 4, 4, generator=torch.Generator().manual_seed(0)).double()
@@ -26,10 +27,10 @@ COSINE = Card("oracle", "eps", (1, 4, 4), "if-cosine")
 STRAIGHT = Card("oracle", "velocity", (1, 4, 4), "rectified")
 DIRECT = Card("oracle", "x0", (1, 4, 4), "ddpm-linear")
 SOLVERS = {
-    "ancestral": lambda: sampling.ancestral,
-    "ddim": lambda: sampling.ddim(),
-    "ddim, eta 1": lambda: sampling.ddim(1.0),
-    "dpm++ 2m": sampling.dpmpp_2m,
+    "ancestral": lambda: samplers.ancestral,
+    "ddim": lambda: samplers.ddim(),
+    "ddim, eta 1": lambda: samplers.ddim(1.0),
+    "dpm++ 2m": samplers.dpmpp_2m,
 }
 CARDS = {"linear": LINEAR, "cosine": COSINE, "flow": STRAIGHT, "x0": DIRECT}
 PAIRS = [(solver, card) for solver in SOLVERS for card in CARDS] + [("euler", "flow")]
@@ -79,7 +80,7 @@ def nearest(x: Tensor) -> tuple[Tensor, float]:
 @pytest.mark.parametrize("solver, card", PAIRS)
 def test_sampling_ends_on_the_set_and_finds_all_of_it(solver, card):
     card = CARDS[card]
-    end = sampled(card, SOLVERS[solver]() if solver != "euler" else sampling.euler, given(card, NULL))
+    end = sampled(card, SOLVERS[solver]() if solver != "euler" else samplers.euler, given(card, NULL))
     which, away = nearest(end)
     assert away < 2e-3
     # each picture has probability 1/4; five standard deviations of a count
@@ -89,7 +90,7 @@ def test_sampling_ends_on_the_set_and_finds_all_of_it(solver, card):
 @pytest.mark.parametrize("card", [LINEAR, STRAIGHT], ids=["linear", "flow"])
 def test_guidance_at_1_ends_on_what_is_asked_for(card):
     asked = Condition(tuple(k % 4 for k in range(COUNT)))
-    end = sampled(card, sampling.ddim(), guided(card, asked, NULL, 1.0))
+    end = sampled(card, samplers.ddim(), guided(card, asked, NULL, 1.0))
     which, away = nearest(end)
     assert away < 2e-3
     assert all(w in (label, (label + 1) % 4) for w, label in zip(which.tolist(), asked.labels))

@@ -8,7 +8,7 @@ import time
 import pytest
 from PIL import Image
 
-from diffusion_core import images
+from diffusion_core.images import convert, export
 from tests.walk import download, field, picture_in, run, seen, shoot, tab, visit, wait_done
 
 pytestmark = pytest.mark.browser
@@ -24,7 +24,7 @@ def test_sampler_draws_downloads_and_comes_back_by_link_and_png(page, server):
     shoot(page, "sampler")
     shown = picture_in(page, "mnist-sample-result")
     png = download(page, "PNG with recipe")
-    recipe = images.recipe_in(images.opened(png))
+    recipe = export.recipe_in(convert.opened(png))
     assert recipe["digits"] == "2026"
     assert list(Image.open(io.BytesIO(png)).convert("RGB").getdata()) == list(shown.getdata())
     gif = Image.open(io.BytesIO(download(page, "GIF")))
@@ -120,10 +120,10 @@ def test_forward_noise_follows_the_slider_and_keeps_its_picture(page, server):
     run(page)
     wait_done(page)
     shoot(page, "forward-noise")
-    recipe = images.recipe_in(images.opened(download(page, "PNG with recipe")))
+    recipe = export.recipe_in(convert.opened(download(page, "PNG with recipe")))
     assert (recipe["t"], recipe["strip"]) == (999, [0, 100])
-    kept = images.to_tensor(images.from_uri(recipe["picture"]))
-    wanted = images.to_tensor(images.squared(photo, 256))
+    kept = convert.to_tensor(convert.from_uri(recipe["picture"]))
+    wanted = convert.to_tensor(convert.squared(photo, 256))
     assert float((kept - wanted).abs().mean()) < 0.02  # the JPEG's loss, no more
     movie = Image.open(io.BytesIO(download(page, "GIF")))
     assert movie.n_frames > 20
@@ -159,8 +159,8 @@ def test_a_drawn_digit_is_denoised_and_survives(page):
     shoot(page, "denoiser")
     assert page.locator("#mnist-denoise-pair img").count() == 2
     assert page.locator("#mnist-denoise-rows img").count() == 21
-    recipe = images.recipe_in(images.opened(download(page, "PNG with recipe")))
-    ink = images.to_tensor(images.from_uri(recipe["picture"]), 0, 1)
+    recipe = export.recipe_in(convert.opened(download(page, "PNG with recipe")))
+    ink = convert.to_tensor(convert.from_uri(recipe["picture"]), 0, 1)
     assert ink.shape[-2:] == (28, 28) and 0.02 < float(ink.mean()) < 0.4
     top, bottom = ink[..., 4:10, :].sum(), ink[..., 18:24, :].sum()
     assert top > bottom  # the bar of the seven is above

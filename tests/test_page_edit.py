@@ -6,7 +6,7 @@ import threading
 import numpy as np
 import pytest
 
-from diffusion_core import images
+from diffusion_core.images import convert
 from tests import strokes
 from tests.strokes import BROKEN, SLOW, file_of, photo, pixels, quick, says, stroke, toast
 from tests.walk import PATIENCE, field, put, recipe_of, run, seen, shoot, tab, visit, wait_done
@@ -100,7 +100,7 @@ def test_ones_own_picture_and_one_that_is_none(page):
     run(page)
     wait_done(page, PATIENCE)
     kept = pixels(recipe_of(page)["picture"]).astype(float)
-    wanted = np.asarray(images.squared(photo(), 256).convert("L"), dtype=float)
+    wanted = np.asarray(convert.squared(photo(), 256).convert("L"), dtype=float)
     assert kept.shape == (256, 256) and abs(kept - wanted).mean() < 5
 
 

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from diffusion_core import images, sheets
-from diffusion_core.catalogue import BUILT_IN_FOLDERS, CHECKPOINTS
+from diffusion_core.images import convert, export
+from diffusion_core.models.catalog import BUILT_IN_FOLDERS, CHECKPOINTS
+from diffusion_core.techniques import contact_sheet
 from tests.walk import download, field, put, recipe_of, run, seen, shoot, tab, visit, wait_done
 
 expect = pytest.importorskip("playwright.sync_api").expect
@@ -19,7 +20,7 @@ pytestmark = [
 ]
 PATIENCE = 300  # seconds for a run: two cores may be busy with other things
 
-sheets.install()  # so that recipes of theirs can be read here
+contact_sheet.install()  # so that recipes of theirs can be read here
 
 
 def inner(page, name: str) -> None:
@@ -224,7 +225,7 @@ def test_a_sheet_of_hybrids_is_ranked_and_downloaded(page):
     expect(page.locator("#text-hybrid-sheet-contact button")).to_have_count(3)
     shoot(page, "hybrid-sheet")
     png = download(page, "PNG with recipe")
-    assert images.recipe_in(images.opened(png)).technique == "text-hybrid-sheet"
+    assert export.recipe_in(convert.opened(png)).technique == "text-hybrid-sheet"
     assert Image.open(io.BytesIO(png)).width > 500
 
 

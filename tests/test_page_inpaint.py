@@ -1,5 +1,6 @@
 """Inpaint in a real browser: masks painted and uploaded, bad files, Stop, the attack, the phone."""
 
+import base64
 import io
 import json
 import uuid
@@ -8,8 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from diffusion_core import images
-from diffusion_core.edit_examples import MASKS
+from diffusion_core.images.edit_examples import MASKS
 from tests import page as the
 from tests import strokes
 from tests.strokes import BROKEN, SLOW, canvas, file_of, photo, pixels, quick, says, stroke, toast
@@ -68,7 +68,7 @@ def test_a_mask_is_painted_and_only_there_it_is_new(page):
 
 
 def _data(image) -> bytes:
-    return images.base64.b64decode(image.get_attribute("src").partition(",")[2])
+    return base64.b64decode(image.get_attribute("src").partition(",")[2])
 
 
 @pytest.mark.slow

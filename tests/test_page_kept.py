@@ -5,7 +5,7 @@ import io
 import pytest
 from PIL import Image
 
-from diffusion_core import images
+from diffusion_core.images import convert, export
 from tests import page as the
 from tests.walk import PATIENCE, download, field, picture_in, run, seen, shoot, tab, visit, wait_done
 
@@ -62,7 +62,7 @@ def test_a_run_survives_a_reload_and_shows_its_previews_again(page):
     expect(field(page, "mnist-sample-digits")).to_have_value("2026")
     assert picture_in(page, "mnist-sample-xt").width > 100
     wait_done(page, PATIENCE)
-    recipe = images.recipe_in(images.opened(download(page, "PNG with recipe")))
+    recipe = export.recipe_in(convert.opened(download(page, "PNG with recipe")))
     assert (recipe["digits"], recipe["steps"]) == ("2026", 120)
     page.reload()  # and the picture survives another
     wait_done(page, PATIENCE)
@@ -246,8 +246,8 @@ def test_a_server_that_was_started_anew_leaves_drawing_and_settings_alone(browse
         tab(page, "MNIST denoiser")
         run(page)
         wait_done(page)
-        recipe = images.recipe_in(images.opened(download(page, "PNG with recipe")))
-        ink = images.to_tensor(images.from_uri(recipe["picture"]), 0, 1)
+        recipe = export.recipe_in(convert.opened(download(page, "PNG with recipe")))
+        ink = convert.to_tensor(convert.from_uri(recipe["picture"]), 0, 1)
         assert 0.02 < float(ink.mean()) < 0.4 and ink[..., 4:10, :].sum() > ink[..., 18:24, :].sum()
     finally:
         context.close()

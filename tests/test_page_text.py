@@ -5,8 +5,9 @@ import io
 import pytest
 from PIL import Image
 
-from diffusion_core import images, text_techniques
-from diffusion_core.catalogue import BUILT_IN_FOLDERS, CHECKPOINTS
+from diffusion_core.images import convert, export
+from diffusion_core.models.catalog import BUILT_IN_FOLDERS, CHECKPOINTS
+from diffusion_core.techniques import text
 from tests.walk import download, field, put, recipe_of, run, seen, shoot, tab, visit, wait_done
 
 expect = pytest.importorskip("playwright.sync_api").expect
@@ -17,7 +18,14 @@ pytestmark = [
 ]
 PATIENCE = 300  # seconds for a run: two cores may be busy with other things
 
-text_techniques.install()  # so that recipes of theirs can be read here
+text.install()  # so that recipes of theirs can be read here
+
+
+@pytest.fixture
+def page(page):
+    """A fresh visit to the first of these tabs."""
+    tab(page, "Text to picture")
+    return page
 
 
 def example(page, label: str) -> None:
@@ -41,7 +49,7 @@ def test_an_example_fills_the_page_and_runs(page, server):
     expect(field(page, "text-sample-prompt")).to_have_value("a red apple")
     assert page.locator("#text-sample-pictures img").count() == 1
     png = download(page, "PNG with recipe")
-    recipe = images.recipe_in(images.opened(png))
+    recipe = export.recipe_in(convert.opened(png))
     assert (recipe["prompt"], recipe["seed"], recipe["steps"]) == ("a red apple", 1, "20")
     assert Image.open(io.BytesIO(png)).width > 600  # 64 pixels, each large enough to be seen
     assert Image.open(io.BytesIO(download(page, "GIF"))).n_frames > 10
@@ -169,7 +177,7 @@ def test_a_sketch_is_denoised_step_by_step(page):
     wait_done(page, PATIENCE)
     shoot(page, "denoise-sketch")
     assert page.locator("#text-iterative-strip-pictures img").count() == 4  # t = 600, 200, end, clean
-    ink = images.to_tensor(images.from_uri(recipe_of(page)["picture"]), 0, 1)
+    ink = convert.to_tensor(convert.from_uri(recipe_of(page)["picture"]), 0, 1)
     assert 0.005 < float((ink < 0.5).float().mean()) < 0.3  # a dark stroke on white paper
 
 

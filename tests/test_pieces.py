@@ -8,9 +8,9 @@ import torch
 from fakes import noise
 from PIL import Image
 
-from diffusion_core import images
-from diffusion_core.pieces import PIECES_AT_MOST, Move, applied, between, moved
+from diffusion_core.images import convert
 from diffusion_core.views import VIEWS, view
+from diffusion_core.views.pieces import PIECES_AT_MOST, Move, applied, between, moved
 
 AS_IT_IS = view("identity")
 
@@ -21,8 +21,8 @@ def pixels(picture: Image.Image) -> np.ndarray:
 
 def ends(first, second, side: int):
     """What both views show of a picture of noise, and what the pieces make of the first at s = 0 and 1."""
-    x = images.to_tensor(noise(side))
-    here, there = (images.to_picture(each(x)) for each in (first, second))
+    x = convert.to_tensor(noise(side))
+    here, there = (convert.to_picture(each(x)) for each in (first, second))
     pieces = between(first, second, side)
     size = 4 * side if side <= 64 else side
     zoomed = [each.resize((size, size), Image.Resampling.NEAREST) for each in (here, there)]

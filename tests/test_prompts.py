@@ -8,8 +8,9 @@ import tiny_if as tiny
 import torch
 from safetensors.torch import load_file, save_file
 
-from diffusion_core.faults import ModelError
-from diffusion_core.prompts import TOKENS, Prompts, TextModel, clean, fingerprint
+from diffusion_core.models.deepfloyd.prompts import TOKENS, Prompts, TextModel, fingerprint
+from diffusion_core.models.faults import ModelError
+from diffusion_core.recipes.parsing import clean
 
 
 @pytest.fixture(scope="module")
@@ -190,7 +191,7 @@ def test_a_warning_is_known_before_reading_where_the_encoder_is_at_hand(model, t
 
 def test_the_folder_stays_of_a_size(model, tmp_path, monkeypatch):
     """Whatever visitors write; what was used longest ago goes first."""
-    monkeypatch.setattr("diffusion_core.prompts.KEPT_ON_DISK", 3)
+    monkeypatch.setattr("diffusion_core.models.deepfloyd.prompts.KEPT_ON_DISK", 3)
     prompts = Prompts(Loader(model), "tiny", tmp_path, keep=True)
     for age, prompt in enumerate(("one", "two", "three")):
         prompts(prompt)

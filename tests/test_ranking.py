@@ -7,14 +7,16 @@ from text_house import CARDS, PHOTO, eps_of
 from text_house import answer as house_answer
 from text_house import sheets_installed as _installed  # noqa: F401  the fixture
 
-from diffusion_core import images, ranking, sheets
+from diffusion_core import ranking
 from diffusion_core.estimates import Answer, Ask
-from diffusion_core.fields import RecipeError
 from diffusion_core.filters import frequencies
+from diffusion_core.images import convert
 from diffusion_core.levels import schedule
 from diffusion_core.ranking import Reading, Scored
-from diffusion_core.recipes import Recipe
-from diffusion_core.sampling import Rng
+from diffusion_core.recipes import Recipe, RecipeError
+from diffusion_core.samplers import Rng
+from diffusion_core.techniques import contact_sheet
+from diffusion_core.techniques.cascade import telling
 from diffusion_core.views import view
 
 pytestmark = pytest.mark.usefixtures("_installed")
@@ -37,7 +39,7 @@ def noise(count: int, seed: int = 0) -> torch.Tensor:
 
 
 def gains(pictures, readings, ts=TS, draws=1, answer=house_answer):
-    return played(ranking.gains(pictures, CARD, readings, ts, draws), answer)
+    return played(ranking.gains(pictures, CARD, readings, ts, telling(len(pictures)), draws), answer)
 
 
 def knowing(known: dict[str, torch.Tensor]):
@@ -122,7 +124,8 @@ def test_nothing_is_asked_twice_and_nothing_depends_on_neighbours():
     ] * 4
     for k in range(3):
         torch.testing.assert_close(gains(pictures[k : k + 1], readings, draws=2)[1][0], table[k])
-    assert [len(s.asks) for s in ranking.gains(pictures, CARD, readings, TS, 2)] == [6] * 4  # unanswered
+    asked = ranking.gains(pictures, CARD, readings, TS, telling(len(pictures)), 2)
+    assert [len(step.asks) for step in asked] == [6] * 4  # unanswered
 
 
 def test_large_pictures_are_scored_as_small_ones():
@@ -137,7 +140,7 @@ def test_large_pictures_are_scored_as_small_ones():
 
 
 @pytest.mark.parametrize("enlarge", ["no", "yes"])
-@pytest.mark.parametrize("name", sheets.SHEETS)
+@pytest.mark.parametrize("name", contact_sheet.SHEETS)
 def test_a_sheet_is_the_technique_for_many_seeds_in_the_order_of_the_scores(name, enlarge, studio):
     recipe = Recipe.of(name, count=5, seed=3, enlarge=enlarge, **TINY)
     cost, (*frames, result) = studio.cost(recipe), studio.run(recipe)
@@ -151,7 +154,7 @@ def test_a_sheet_is_the_technique_for_many_seeds_in_the_order_of_the_scores(name
     assert all(
         c.score == min(c.readings) == min(c.gains[k][k] for k in range(len(c.gains))) for c in captions
     )
-    best = sheets.alone(recipe, seed=captions[0].seed, count=1)
+    best = contact_sheet.alone(recipe, seed=captions[0].seed, count=1)
     *_, alone = studio.run(best)
     assert best.technique == name.removesuffix("-sheet")
     torch.testing.assert_close(result.pictures[:1], alone.pictures, rtol=0, atol=1e-4)
@@ -164,9 +167,9 @@ def test_captions_say_rank_seed_and_the_worst_reading():
 
 
 def test_a_sheet_survives_json_and_link_and_says_what_is_wrong():
-    for name in sheets.SHEETS:
+    for name in contact_sheet.SHEETS:
         recipe = (
-            Recipe.of(name, scored_at=[100, 900], draws=4, picture=images.to_uri(PHOTO))
+            Recipe.of(name, scored_at=[100, 900], draws=4, picture=convert.to_uri(PHOTO))
             if ("photo" in name)
             else Recipe.of(name, scored_at=[100, 900], draws=4)
         )

@@ -6,8 +6,10 @@ import zlib
 
 import pytest
 
-from diffusion_core.fields import Number, RecipeError, columns, digits
-from diffusion_core.recipes import SCHEMAS, Recipe, field_of
+from diffusion_core.recipes import Recipe, RecipeError
+from diffusion_core.recipes.recipe import SCHEMAS, field_of
+from diffusion_core.recipes.schema import Number
+from mnist_models.digits import columns, digits
 
 NOT_DEFAULT = {
     "forward-noise": dict(

@@ -8,13 +8,20 @@ from safetensors.torch import load_file, save_file
 from text_house import text_techniques_installed as _installed  # noqa: F401
 from transformers import CLIPConfig, CLIPImageProcessor
 
-from diffusion_core import safety
 from diffusion_core.estimates import Card
-from diffusion_core.faults import ModelError
-from diffusion_core.fields import RecipeError
-from diffusion_core.recipes import Recipe
-from diffusion_core.safety import NOTICE, RESEARCH_ONLY, WITHHELD, Guard, Parts, Previews, is_public
-from diffusion_core.studio import Frame
+from diffusion_core.models.deepfloyd import safety
+from diffusion_core.models.deepfloyd.safety import (
+    NOTICE,
+    RESEARCH_ONLY,
+    WITHHELD,
+    Guard,
+    Parts,
+    Previews,
+    is_public,
+)
+from diffusion_core.models.faults import ModelError
+from diffusion_core.recipes import Recipe, RecipeError
+from diffusion_core.serving.result import Frame
 
 
 def checker(unsafe: float = -10.0, foreign: float = -10.0) -> IFSafetyChecker:

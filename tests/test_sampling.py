@@ -7,10 +7,12 @@ import pytest
 import torch
 from fakes import TINY, fake_answer, played, says
 
-from diffusion_core import sampling
+from diffusion_core import samplers
 from diffusion_core.estimates import Answer, Card, Condition, eps_from, given, guided
 from diffusion_core.levels import CLEAN, Level, evenly, leading, noised, rectified_levels, schedule, strided
-from diffusion_core.sampling import Rng, ancestral, ask_once, climb, ddim, denoise, dpmpp_2m, euler, together
+from diffusion_core.loop import ask_once, denoise
+from diffusion_core.processes import together
+from diffusion_core.samplers import Rng, ancestral, climb, ddim, dpmpp_2m, euler
 
 LEVELS = schedule("ddpm-linear")
 COSINE = schedule("if-cosine")
@@ -50,7 +52,7 @@ def test_the_learned_spread_runs_from_beta_tilde_to_beta():
     """Nichol and Dhariwal 2021, eq. 15."""
     here, there = COSINE[600], COSINE[570]
     x, x0 = torch.randn(2, 3, 1, 4, 4, dtype=torch.float64)
-    towards_x0, towards_x, small, beta = sampling.posterior(here, there)
+    towards_x0, towards_x, small, beta = samplers.posterior(here, there)
     mean = towards_x0 * x0 + towards_x * x
     assert beta == pytest.approx(1 - here.alpha**2 / there.alpha**2, rel=1e-9) and small < beta
     for v, variance in ((-1.0, small), (1.0, beta), (0.0, math.sqrt(small * beta))):
@@ -181,7 +183,7 @@ def test_the_constraint_is_applied_at_every_level_reached():
 def test_the_threshold_stands_between_the_estimate_and_the_solver():
     path = rectified_levels(4)
     free = sampled(path, FLOW, solver=euler)
-    held = sampled(path, FLOW, solver=euler, threshold=sampling.clip(0.0, 0.1))
+    held = sampled(path, FLOW, solver=euler, threshold=samplers.clip(0.0, 0.1))
     assert free.abs().max() > 0.5 and held.min() >= 0 and held.max() <= 0.1 + 1e-6
 
 

@@ -5,10 +5,11 @@ import torch
 from diffusers import DDIMScheduler, DDPMScheduler, DPMSolverMultistepScheduler
 from fakes import TINY, FakeNetwork, played, says
 
-from diffusion_core import sampling
+from diffusion_core import samplers
 from diffusion_core.estimates import Card, Condition, given
 from diffusion_core.levels import leading, schedule, strided
-from diffusion_core.sampling import Rng, ddim, denoise, dpmpp_2m
+from diffusion_core.loop import denoise
+from diffusion_core.samplers import Rng, ddim, dpmpp_2m
 
 SEEDS = (5, 6, 7)
 SHAPE = (1, 4, 4)
@@ -56,7 +57,7 @@ def test_ancestral_is_the_ddpm_scheduler(variance, thresholding, timesteps):
     ours = run(
         strided(schedule("if-cosine"), timesteps),
         FakeNetwork(LEARNED if variance == "learned_range" else TINY),
-        threshold=sampling.dynamic(0.95, 1.5) if thresholding else sampling.none,
+        threshold=samplers.dynamic(0.95, 1.5) if thresholding else samplers.none,
     )
     theirs = stepped(scheduler, timesteps, spread=variance == "learned_range")
     torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-5)
@@ -84,7 +85,7 @@ def test_dpmpp_2m_is_the_multistep_scheduler():
 def test_the_dynamic_threshold_is_that_of_diffusers(ratio, largest):
     scheduler = DDPMScheduler(dynamic_thresholding_ratio=ratio, sample_max_value=largest)
     x0 = torch.randn(3, 3, 8, 8) * torch.tensor([0.3, 1.0, 4.0]).view(3, 1, 1, 1)
-    ours = sampling.dynamic(ratio, largest)(x0)
+    ours = samplers.dynamic(ratio, largest)(x0)
     torch.testing.assert_close(ours, scheduler._threshold_sample(x0), rtol=1e-6, atol=1e-6)
-    torch.testing.assert_close(ours[1:2], sampling.dynamic(ratio, largest)(x0[1:2]))
-    assert torch.equal(sampling.clip(-1, 1)(x0), x0.clamp(-1, 1))
+    torch.testing.assert_close(ours[1:2], samplers.dynamic(ratio, largest)(x0[1:2]))
+    assert torch.equal(samplers.clip(-1, 1)(x0), x0.clamp(-1, 1))

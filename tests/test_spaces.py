@@ -19,11 +19,11 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 from text_house import text_techniques_installed as text_techniques_installed
 
-from diffusion_core import zerogpu
-from diffusion_core.faults import ModelError
+from diffusion_core.models.faults import ModelError
 from diffusion_core.recipes import Recipe
-from diffusion_core.runs import Cancelled, Stop
-from diffusion_core.studio import Frame, Result
+from diffusion_core.serving import zerogpu
+from diffusion_core.serving.result import Frame, Result
+from diffusion_core.serving.run import Cancelled, Stop
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

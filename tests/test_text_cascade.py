@@ -7,11 +7,11 @@ from text_house import both_ways
 from text_settings import BOTH_STAGES, settings
 
 from benchmarks import parity
-from diffusion_core import images
+from diffusion_core.images import convert
 from diffusion_core.recipes import Recipe
-from diffusion_core.text_recipes import TEXT_SCHEMAS
+from diffusion_core.techniques.text import TEXT_SCHEMAS
 
-PHOTO = images.to_uri(drawing(64))
+PHOTO = convert.to_uri(drawing(64))
 
 
 @pytest.fixture(scope="module")

@@ -7,12 +7,13 @@ from text_house import made, recipe
 from text_house import text_techniques_installed as _installed  # noqa: F401
 from text_settings import settings
 
-from diffusion_core import strips
 from diffusion_core.filters import as_large
 from diffusion_core.levels import schedule, strided
-from diffusion_core.sampling import Step, ask_once, dynamic
-from diffusion_core.text_loop import cascade, row_per_seed
-from diffusion_core.text_parts import asked_at
+from diffusion_core.loop import Step, ask_once
+from diffusion_core.processes import cascade, row_per_seed
+from diffusion_core.samplers import dynamic
+from diffusion_core.serving import strips
+from diffusion_core.techniques.cascade import asked_at
 
 pytestmark = pytest.mark.usefixtures("_installed")
 

@@ -5,7 +5,7 @@ import torch
 from text_house import made
 from text_house import text_techniques_installed as _installed  # noqa: F401
 
-from diffusion_core import text_denoise
+from diffusion_core.techniques import denoise
 
 pytestmark = pytest.mark.usefixtures("_installed")
 TS = [250, 750]
@@ -40,7 +40,7 @@ def test_stage_two_enlarges_what_stage_one_made():
 
 
 def test_a_walk_begins_at_t_and_ends_at_0():
-    assert text_denoise._from(250, "stride 100") == [250, 200, 100, 0]
-    assert text_denoise._from(300, "stride 100") == [300, 200, 100, 0]
-    assert text_denoise._from(5, "10") == [5, 0]
-    assert text_denoise._from(400, "990, 500") == [400, 0]
+    assert denoise._from(250, "stride 100") == [250, 200, 100, 0]
+    assert denoise._from(300, "stride 100") == [300, 200, 100, 0]
+    assert denoise._from(5, "10") == [5, 0]
+    assert denoise._from(400, "990, 500") == [400, 0]

@@ -5,9 +5,10 @@ import torch
 from text_house import House, made, recipe
 from text_house import text_techniques_installed as _installed  # noqa: F401
 
-from diffusion_core.fields import RecipeError
-from diffusion_core.techniques import plan
-from diffusion_core.text_edit import ALL_WAYS, WAYS, WITH_AND_WITHOUT
+from diffusion_core.recipes import RecipeError
+from diffusion_core.techniques.inpaint import ALL_WAYS, WAYS
+from diffusion_core.techniques.registry import plan
+from diffusion_core.techniques.sdedit import WITH_AND_WITHOUT
 
 pytestmark = pytest.mark.usefixtures("_installed")
 

@@ -9,8 +9,8 @@ from tiny_if import scheduler
 
 from diffusion_core.filters import bank
 from diffusion_core.levels import schedule
-from diffusion_core.sampling import Rng, ancestral, climb, dpmpp_2m
-from diffusion_core.text_loop import ancestral_as_published, solver_of
+from diffusion_core.samplers import Rng, ancestral, ancestral_as_published, climb, dpmpp_2m
+from diffusion_core.techniques.cascade import solver_of
 from diffusion_core.views import view
 
 pytestmark = pytest.mark.usefixtures("_installed")

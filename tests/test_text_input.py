@@ -8,8 +8,9 @@ from text_house import CARDS, House, made
 from text_house import text_techniques_installed as _installed  # noqa: F401
 
 from diffusion_core.estimates import Card
-from diffusion_core.fields import RecipeError
-from diffusion_core.text_input import COURSE, PUBLISHED, Weighted, lists, timesteps, weighted
+from diffusion_core.recipes import RecipeError
+from diffusion_core.recipes.parsing import Weighted, weighted
+from diffusion_core.techniques.timesteps import COURSE, PUBLISHED, lists, timesteps
 
 pytestmark = pytest.mark.usefixtures("_installed")
 

@@ -7,10 +7,10 @@ import torch
 from text_house import CARDS, PHOTO, eps_of, made
 from text_house import text_techniques_installed as _installed  # noqa: F401
 
-from diffusion_core import images
 from diffusion_core.filters import gaussian, part
+from diffusion_core.images import convert
 from diffusion_core.levels import schedule
-from diffusion_core.text_loop import shown_to_stage_2
+from diffusion_core.techniques.cascade import shown_to_stage_2
 
 pytestmark = pytest.mark.usefixtures("_installed")
 
@@ -19,7 +19,7 @@ LEVELS = schedule("if-cosine")
 
 
 def photo(side: int) -> torch.Tensor:
-    return images.to_tensor(images.squared(PHOTO, side))[None]
+    return convert.to_tensor(convert.squared(PHOTO, side))[None]
 
 
 def draws(seed: int, *sides: int) -> list[torch.Tensor]:

@@ -10,16 +10,16 @@ from fakes import CASCADE, FakeStudio, drawing, with_examples
 from text_house import text_techniques_installed as _installed  # noqa: F401
 from text_settings import BOTH_STAGES, settings
 
-from diffusion_core import images
-from diffusion_core.explain import code_for
-from diffusion_core.fields import Choice, Picture, RecipeError, Seed, Text
-from diffusion_core.recipes import Recipe
-from diffusion_core.strips import sheet
-from diffusion_core.text_recipes import TEXT_SCHEMAS
+from diffusion_core.images import convert, export
+from diffusion_core.recipes import Recipe, RecipeError
+from diffusion_core.recipes.schema import Choice, Picture, Seed, Text
+from diffusion_core.serving.strips import sheet
+from diffusion_core.techniques.explain import code_for
+from diffusion_core.techniques.text import TEXT_SCHEMAS
 
 pytestmark = pytest.mark.usefixtures("_installed")
 
-PAINTED = images.to_uri(drawing(48))
+PAINTED = convert.to_uri(drawing(48))
 OTHER = {
     "prompt": "Ein Bär, \u201cgrün\u201d und 熊",
     "prompts": "2 * ein Bär\n-0.5 * 熊",
@@ -64,9 +64,9 @@ def changed(field):
 def test_a_recipe_survives_json_link_and_png(name):
     values = {field.name: changed(field) for field in TEXT_SCHEMAS[name]}
     for recipe in (Recipe.of(name), Recipe.of(name, **values)):
-        png = images.opened(images.with_recipe(drawing(), recipe))
+        png = convert.opened(export.with_recipe(drawing(), recipe))
         assert recipe == Recipe.from_json(recipe.to_json()) == Recipe.from_link(recipe.to_link())
-        assert recipe == images.recipe_in(png)
+        assert recipe == export.recipe_in(png)
     assert all(recipe[field.name] != field.default for field in TEXT_SCHEMAS[name])
 
 
@@ -86,10 +86,10 @@ def test_the_code_of_a_recipe_makes_its_picture(name, stage, studio, tmp_path, m
     code = code_for(recipe, house="darkroom_of_this_test:studio", save=str(file))
     exec(code, {})
     *_, result = studio.run(recipe)
-    made = images.opened(file)
+    made = convert.opened(file)
     assert (made.size, made.tobytes()) == (sheet(result).size, sheet(result).tobytes())
     about = [line for line in code.splitlines() if line.startswith("#")]
-    assert len(about) >= 3 and "Written down in diffusion_core/text_" in about[-1]
+    assert len(about) >= 3 and "Written down in diffusion_core/techniques/" in about[-1]
 
 
 def test_the_code_says_the_equation_and_its_source():

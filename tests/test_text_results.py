@@ -5,9 +5,10 @@ from fakes import CASCADE
 from PIL import ImageChops
 from text_house import text_techniques_installed as _installed  # noqa: F401
 
-from diffusion_core import images
+from diffusion_core.images import convert
 from diffusion_core.recipes import Recipe
-from tabs import denoise, guidance, text_page, text_results, text_to_picture
+from tabs import denoise, guidance, text_to_picture
+from tabs.components import text_page, text_results
 
 pytestmark = pytest.mark.usefixtures("_installed")
 
@@ -37,7 +38,7 @@ def test_denoising_is_scored_against_the_picture(fake_studio):
     for block in (scores[:8], scores[8:]):
         for column in (block[::2], block[1::2]):  # one best PSNR and one best SSIM in each
             assert sum(word.count("<b>") for word in column) == 2
-    noisy = images.to_tensor(text_results.pictures_of(result)[0])
+    noisy = convert.to_tensor(text_results.pictures_of(result)[0])
     assert denoise.decibels(denoise.psnr(noisy, denoise.clean(fake_studio, result)))[:3] in scores[0]
     assert denoise.beside(("a", "b"))(result.recipe) == ["seed 0, a", "seed 0, b", "seed 1, a", "seed 1, b"]
 

@@ -14,14 +14,13 @@ from text_settings import BOTH_STAGES, ONLY_STAGE_2, rows_of, settings
 from torch.nn.functional import interpolate
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from diffusion_core import text_techniques
 from diffusion_core.estimates import Answer, Ask
-from diffusion_core.levels import schedule, strided
-from diffusion_core.recipes import SCHEMAS
-from diffusion_core.techniques import TECHNIQUES, plan
-from diffusion_core.text_input import timesteps
-from diffusion_core.text_loop import with_jumps
-from diffusion_core.text_recipes import TEXT_SCHEMAS
+from diffusion_core.levels import schedule, strided, with_jumps
+from diffusion_core.recipes.recipe import SCHEMAS
+from diffusion_core.techniques import text
+from diffusion_core.techniques.registry import TECHNIQUES, plan
+from diffusion_core.techniques.text import TEXT_SCHEMAS
+from diffusion_core.techniques.timesteps import timesteps
 
 pytestmark = pytest.mark.usefixtures("_installed")
 
@@ -38,9 +37,9 @@ def test_installing_brings_every_technique_and_may_be_repeated(monkeypatch):
         for name in TEXT_SCHEMAS:
             monkeypatch.delitem(table, name)
     for _ in range(2):
-        text_techniques.install()
+        text.install()
         assert set(TEXT_SCHEMAS) <= set(SCHEMAS) & set(TECHNIQUES)
-        assert all(TECHNIQUES[name] is text_techniques.TEXT_TECHNIQUES[name] for name in TEXT_SCHEMAS)
+        assert all(TECHNIQUES[name] is text.TEXT_TECHNIQUES[name] for name in TEXT_SCHEMAS)
 
 
 @pytest.mark.parametrize("name, stage", BOTH_STAGES)

@@ -11,12 +11,12 @@ from text_house import sheets_installed as _installed  # noqa: F401  the fixture
 
 pytest.importorskip("gradio")
 
+from diffusion_core import recipes
 from diffusion_core.estimates import Card
 from diffusion_core.ranking import Scored
 from diffusion_core.recipes import Recipe
 from diffusion_core.views import VIEWS
-from tabs import sheets as sheet_page
-from tabs import viewers
+from tabs.components import contact_sheet, viewers
 
 pytestmark = pytest.mark.usefixtures("_installed")
 NASTY = '<script>alert("x")</script> & "co"'
@@ -93,7 +93,7 @@ def test_what_a_visitor_writes_is_shown_as_text(studio):
     sheet = made(studio, "text-anagram-sheet", prompts=f"{NASTY}\na cat", count=2)
     hybrid = made(studio, "text-hybrid", prompts=f"{NASTY}\na cat")
     pages = [viewers.turning(studio, sheet, 1), viewers.viewing(hybrid, 0)]
-    pages += [sheet_page.contact(sheet, 0), sheet_page.gains(sheet, 1)]
+    pages += [contact_sheet.contact(sheet, 0), contact_sheet.gains(sheet, 1)]
     assert all("<script" not in page and "&lt;script&gt;" in page for page in pages)
     assert plan_in(pages[0])["stops"][0]["prompt"] == NASTY == plan_in(pages[1])["prompts"][0]
 
@@ -103,41 +103,41 @@ def test_what_a_visitor_writes_is_shown_as_text(studio):
 
 def test_a_sheet_is_buttons_with_scores_and_a_table(studio):
     result = made(studio, "text-anagram-sheet", count=3, seed=5)
-    page = sheet_page.contact(result, 1)
+    page = contact_sheet.contact(result, 1)
     assert re.findall(r'data-index="(\d)" aria-pressed="(\w+)"', page) == [
         ("0", "false"),
         ("1", "true"),
         ("2", "false"),
     ]
     assert page.count('class="gain') == 6 and page.count("worst") == 3
-    table = sheet_page.gains(result, 2)
+    table = contact_sheet.gains(result, 2)
     assert table.count("<tr>") == 3 and table.count("class=own") == 2 and "Number 3" in table
 
 
 def test_a_single_picture_needs_no_choice_and_several_do(studio):
-    assert "<button" not in sheet_page.contact(made(studio, "text-anagram"), 0)
-    assert sheet_page.contact(made(studio, "text-anagram", count=3), 0).count("<button") == 3
-    assert sheet_page.gains(made(studio, "text-anagram", count=3), 0) == ""
+    assert "<button" not in contact_sheet.contact(made(studio, "text-anagram"), 0)
+    assert contact_sheet.contact(made(studio, "text-anagram", count=3), 0).count("<button") == 3
+    assert contact_sheet.gains(made(studio, "text-anagram", count=3), 0) == ""
 
 
 def test_the_chosen_one_is_enlarged_alone_with_the_same_settings(studio):
     result = made(studio, "text-hybrid-sheet", count=4, seed=5, sigma=3, prompts="a dog\na cat")
-    recipe = sheet_page.chosen(result, 2)
+    recipe = contact_sheet.chosen(result, 2)
     assert recipe.technique == "text-hybrid" and recipe["seed"] == result.captions[2].seed
     assert (recipe["count"], recipe["enlarge"], recipe["sigma"], recipe["steps"]) == (1, "yes", 3.0, "2")
     withheld = result._replace(captions=("withheld", *result.captions[1:]))
-    with pytest.raises(sheet_page.RecipeError, match="withheld"):
-        sheet_page.chosen(withheld, 0)
-    assert 'data-index="0"' in sheet_page.contact(withheld, 0)
+    with pytest.raises(recipes.RecipeError, match="withheld"):
+        contact_sheet.chosen(withheld, 0)
+    assert 'data-index="0"' in contact_sheet.contact(withheld, 0)
 
 
 def test_the_kept_sheet_has_room_for_its_captions(studio):
     result = made(studio, "text-anagram-sheet", count=6)
-    kept, plain = sheet_page.kept(result), result.grid(2)
+    kept, plain = contact_sheet.kept(result), result.grid(2)
     assert kept.width > plain.width and kept.height > kept.width / 3
     assert all(isinstance(caption, Scored) for caption in result.captions)
 
 
 def test_pictures_of_the_sheet_are_those_of_the_run(studio):
     result = made(studio, "text-anagram-sheet", count=2)
-    assert torch.isfinite(result.pictures).all() and sheet_page.contact(result, 0).count("<img") == 2
+    assert torch.isfinite(result.pictures).all() and contact_sheet.contact(result, 0).count("<img") == 2

@@ -4,8 +4,7 @@ import pytest
 import torch
 from torch.nn.functional import avg_pool2d
 
-from diffusion_core import jigsaw
-from diffusion_core.views import VIEWS, view
+from diffusion_core.views import VIEWS, jigsaw, view
 
 SEEDED = [name for name, kind in VIEWS.items() if kind.seeded]
 EXACT_ACROSS_SIZES = [name for name in VIEWS if name not in ("skew", "inner_circle")]

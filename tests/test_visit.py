@@ -10,15 +10,16 @@ import pytest
 import torch
 from fakes import FakeNetwork
 
-from diffusion_core.developments import Developments
-from diffusion_core.engine import Busy
 from diffusion_core.levels import CLEAN
 from diffusion_core.recipes import Recipe
-from diffusion_core.runs import Cancelled
-from diffusion_core.studio import Kept, Result
-from tabs import forward_noise, mnist_sampler, visit, widgets
-from tabs.keepsakes import Shelf, size_of
-from tabs.visit import Page, Visit
+from diffusion_core.serving.engine import Busy
+from diffusion_core.serving.jobs import Developments
+from diffusion_core.serving.result import Kept, Result
+from diffusion_core.serving.run import Cancelled
+from tabs import forward_noise, gradio_compat, mnist_sampler
+from tabs.session import messages, visit
+from tabs.session.keepsakes import Shelf, size_of
+from tabs.session.visit import Page, Visit
 
 ME = SimpleNamespace(session_hash="session", headers={"referer": "http://here/?a=b#c"})
 
@@ -125,7 +126,7 @@ def test_a_page_that_is_gone_leaves_no_work_behind(bench):
     run.close()
     until_idle(bench.page)
     mine = bench.page.visit("me")
-    assert mine.latest().wrong == widgets.STOPPED
+    assert mine.latest().wrong == messages.STOPPED
     (changes,) = bench.shown_again(mine.latest(), mine, "me", ME)
     assert "Stopped" in said(bench, changes)
     end = time.monotonic() + 10
@@ -223,20 +224,20 @@ def test_a_full_disk_loses_the_downloads_and_nothing_else(bench, monkeypatch):
     def full(*args, **more):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(widgets.tempfile, "mkdtemp", full)
+    monkeypatch.setattr(gradio_compat.tempfile, "mkdtemp", full)
     last = list(bench._run(ME, *values(bench, steps=3, digits="1")))[-1]
     assert "Done" in said(bench, last) and "disk is full: there is nothing to download" in said(bench, last)
     assert last[bench.result].size[0] > 20 and last[bench.x_t] is not None
     assert last[bench.png]["interactive"] is False and last[bench.link].startswith("http://here/?recipe=")
-    with pytest.raises(widgets.DiskFull):
-        widgets.file_of(b"", "picture.png")
+    with pytest.raises(gradio_compat.DiskFull):
+        gradio_compat.file_of(b"", "picture.png")
 
     def forbidden(*args, **more):
         raise PermissionError(errno.EACCES, "no")
 
-    monkeypatch.setattr(widgets.tempfile, "mkdtemp", forbidden)
+    monkeypatch.setattr(gradio_compat.tempfile, "mkdtemp", forbidden)
     with pytest.raises(PermissionError):  # a fault of ours, not of the disk
-        widgets.file_of(b"", "picture.png")
+        gradio_compat.file_of(b"", "picture.png")
 
 
 def test_live_pictures_need_no_room_on_the_disk(bench, monkeypatch):
@@ -248,9 +249,9 @@ def test_live_pictures_need_no_room_on_the_disk(bench, monkeypatch):
 
 
 def torch_picture():
-    from diffusion_core import images
+    from diffusion_core.images import convert
 
-    return images.to_picture(torch.rand(3, 8, 8), 0, 1)
+    return convert.to_picture(torch.rand(3, 8, 8), 0, 1)
 
 
 def test_who_waits_hears_the_place_in_line(bench, monkeypatch):
@@ -279,15 +280,15 @@ def test_a_full_house_says_so_and_keeps_the_settings(bench):
     ("error", "sentence"),
     [
         (Busy("Many are here."), "Many are here."),
-        (Cancelled(), widgets.STOPPED),
+        (Cancelled(), messages.STOPPED),
         (gr.Error("Your seconds are used up."), "Your seconds are used up."),
-        (ZeroDivisionError("x"), widgets.OUR_FAULT),
+        (ZeroDivisionError("x"), messages.OUR_FAULT),
     ],
 )
 def test_what_is_said_of_an_end(error, sentence, capfd):
-    assert widgets.word_on(error) == sentence
-    assert sentence.split(",")[0].replace("'", "&#x27;") in widgets.ended_by(error)
-    assert ("ZeroDivisionError" in capfd.readouterr().err) == (sentence is widgets.OUR_FAULT)
+    assert messages.word_on(error) == sentence
+    assert sentence.split(",")[0].replace("'", "&#x27;") in messages.ended_by(error)
+    assert ("ZeroDivisionError" in capfd.readouterr().err) == (sentence is messages.OUR_FAULT)
 
 
 def test_a_fault_of_ours_is_logged_and_told_as_ours(bench, monkeypatch, capfd):
@@ -297,7 +298,7 @@ def test_a_fault_of_ours_is_logged_and_told_as_ours(bench, monkeypatch, capfd):
 
 
 def test_missing_weights_are_named(tiny_root, tmp_path):
-    from diffusion_core.studio import Studio
+    from diffusion_core.serving.studio import Studio
     from mnist_models import network
 
     studio = Studio()

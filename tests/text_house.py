@@ -11,11 +11,12 @@ import torch
 from fakes import drawing, played
 from PIL import Image
 
-from diffusion_core import sheets, text_techniques
 from diffusion_core.estimates import Answer, Ask, Card
-from diffusion_core.recipes import SCHEMAS, Recipe
-from diffusion_core.techniques import TECHNIQUES, plan
-from diffusion_core.text_recipes import TEXT_SCHEMAS
+from diffusion_core.recipes import Recipe
+from diffusion_core.recipes.recipe import SCHEMAS
+from diffusion_core.techniques import contact_sheet, text
+from diffusion_core.techniques.registry import TECHNIQUES, plan
+from diffusion_core.techniques.text import TEXT_SCHEMAS
 
 CARDS = {
     "tiny/I": Card("tiny/I", "eps", (3, 16, 16), "if-cosine", spread=True, threshold=(0.95, 1.5)),
@@ -57,7 +58,7 @@ def tables_as_they_were() -> Iterator[None]:
 def text_techniques_installed():
     """The text techniques are in the house for one test, and leave it as it was."""
     with tables_as_they_were():
-        text_techniques.install()
+        text.install()
         yield
 
 
@@ -65,7 +66,7 @@ def text_techniques_installed():
 def sheets_installed():
     """The sheets are in the house for one test, and leave it as it was."""
     with tables_as_they_were():
-        sheets.install()
+        contact_sheet.install()
         yield
 
 

@@ -1,6 +1,6 @@
 """Small settings for every text technique: few steps, several columns where there are columns."""
 
-from diffusion_core.text_recipes import TEXT_SCHEMAS
+from diffusion_core.techniques.text import TEXT_SCHEMAS
 
 SETTINGS: dict[str, dict] = {name: {} for name in TEXT_SCHEMAS} | {
     "text-steps": {"counts": "2, 4, stride 300"},

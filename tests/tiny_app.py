@@ -23,9 +23,9 @@ def cascade(folder: Path) -> Path:
 def main(folder: str, *tabs: str) -> None:
     sys.path.insert(0, str(ROOT))
     import app
-    import house
+    import darkroom
 
-    app.studio = lambda: house.studio(Path(folder) / "mnist")
+    app.studio = lambda: darkroom.studio(Path(folder) / "mnist")
     app.TABS = {name: tab for name, tab in app.TABS.items() if name in tabs} if tabs else app.TABS
     app.main()
 

@@ -13,7 +13,7 @@ import os
 import pytest
 from PIL import Image
 
-from diffusion_core import images
+from diffusion_core.images import convert, export
 from tests import page as the
 
 PATIENCE = float(os.environ.get("PATIENCE", 60))  # seconds for what comes at once, on a busy machine
@@ -61,7 +61,7 @@ def visit(context, url: str):
     """A new page of the same visitor. (Leaving one that talks to its server is an error of Gradio's.)"""
     page = context.new_page()
     page.goto(url)
-    page.get_by_role("button", name="Run", exact=True).first.wait_for()
+    seen(page, ".run-button, .two-dimensions .presets button").first.wait_for()
     return page
 
 
@@ -124,7 +124,7 @@ def download(page, name: str) -> bytes:
 
 def recipe_of(page):
     """The recipe of the last run, out of the downloaded PNG."""
-    return images.recipe_in(images.opened(download(page, "PNG with recipe")))
+    return export.recipe_in(convert.opened(download(page, "PNG with recipe")))
 
 
 def shoot(page, name: str) -> None:

@@ -22,7 +22,7 @@ class DataError(RuntimeError):
 
 @dataclass(frozen=True)
 class Folders:
-    """parent  a folder that holds artists/, doodles/, ...; what it lacks, or None, is left to the environment"""
+    """parent  a folder that holds artists/, doodles/, ...; the environment says what it lacks"""
 
     parent: Path | None = None
 

@@ -2,10 +2,10 @@
 
 They are trained first if need be.
 
-    doodle_reader_top1, _top5    on the doodles held out, of 345 things
-    thing_reader_top1, _top5     on the combinations of thing and style held out, by the network's answer
-    thing_nearest_top1, _top5    the same by the nearest pictures in its features
-    style_reader_top1            and of each style
+doodle_reader_top1, _top5    on the doodles held out, of 345 things
+thing_reader_top1, _top5     on the combinations of thing and style held out, by the network's answer
+thing_nearest_top1, _top5    the same by the nearest pictures in its features
+style_reader_top1            and of each style
 """
 
 import argparse

@@ -1,0 +1,1 @@
+"""Text-to-image models: which there are, what fits this machine, how they are opened."""

@@ -1,0 +1,1 @@
+"""DeepFloyd IF's format: text encoder, prompts, UNet, filter and watermark."""

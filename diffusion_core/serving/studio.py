@@ -1,0 +1,181 @@
+"""What a tab talks to: recipes in, frames out. Networks stay warm behind it, and serve everybody.
+
+studio = Studio()
+studio.register(card, load)                    who there is, and how it is loaded when first needed
+for frame in studio.run(recipe, owner): ...    live frames, then a Result
+studio.cost(recipe)                            network calls, rows, seconds: before anything runs
+studio.notices(recipe)                         what to know of it: a licence, a prompt that was cut
+
+How networks are kept stands in pool.py.
+"""
+
+import contextlib
+import time
+from collections.abc import Callable, Hashable, Iterator
+from functools import lru_cache
+
+import torch
+from PIL import Image
+
+from diffusion_core import processes
+from diffusion_core.estimates import Condition, given
+from diffusion_core.images import convert
+from diffusion_core.levels import Level
+from diffusion_core.loop import Step, ask_once
+from diffusion_core.models.deepfloyd.safety import UNGUARDED, with_captions
+from diffusion_core.models.faults import ModelError
+from diffusion_core.recipes import Recipe, RecipeError
+from diffusion_core.serving.engine import Engine
+from diffusion_core.serving.film import checked, filmed
+from diffusion_core.serving.pool import Keeper
+from diffusion_core.serving.result import Cost, Frame, Kept, Result
+from diffusion_core.serving.run import Stop
+from diffusion_core.techniques import registry
+from diffusion_core.techniques.registry import Plan
+
+
+class Studio(Keeper):
+    """Networks and who keeps them, example pictures, and the engine that serves all runs."""
+
+    def __init__(self, engine: Engine | None = None, **engine_options):
+        super().__init__()
+        self.examples: dict[str, Callable[[], Image.Image]] = {}
+        self.engine = engine or Engine(self.network, **engine_options)
+        self._count = lru_cache(32)(self._counted)  # few: a recipe may hold a picture
+
+    def warm(self, name: str, rows: int = 8) -> None:
+        """Load a network ahead of its first visitor, and learn what a row costs on this machine."""
+        nobody = (None,) * rows
+        with self.holding([name]):
+            self.prepare({name: nobody})
+            card = self.card(name)
+            x = torch.zeros(rows, *card.shape)
+            beside, noise = (torch.zeros_like(x), 0) if card.beside else (None, None)
+            probe = given(card, Condition(nobody, beside, noise))
+            for _ in range(2):  # the first forward also pays for what is set up once
+                self.engine.submit(ask_once(x, Level(0.0, 1.0, 1.0), probe), owner="warm").result()
+
+    def picture(self, value: str) -> Image.Image:
+        """The picture a recipe names: an example, or the data it carries."""
+        if value.startswith("example:"):
+            name = value.removeprefix("example:")
+            if name not in self.examples:
+                raise RecipeError(
+                    f"There is no example called {name!r}; there are {', '.join(self.examples)}."
+                )
+            return self.examples[name]()
+        return convert.from_uri(value)
+
+    def plan(self, recipe: Recipe) -> Plan:
+        return registry.plan(recipe, self)
+
+    def at_once(self, recipe: Recipe) -> Result:
+        """The result of a recipe that asks no network, on the caller's thread."""
+        plan = self.plan(recipe)
+        return Result(recipe, processes.drained(plan.process), *plan[1:], film=[], seconds=0.0)
+
+    def run(self, recipe: Recipe, owner: str = "", stop: Stop | None = None) -> Iterator[Frame | Result]:
+        """Frames as they come (the newest, if the reader is slow), and a Result at the end.
+
+        Where the recipe's model cannot be opened, the built-in one takes over; notices say so. Closing the
+        generator cancels the run; so does stop.now(), from any thread, and then this raises Cancelled.
+        RecipeError, ModelError and Busy carry a sentence.
+        """
+        arrived = time.perf_counter()
+        with contextlib.ExitStack() as held:
+            recipe, notices = self._made_ready(recipe, held)
+            plan = self.plan(recipe)
+            told = self.told(recipe)
+            notices += self.words_on(told)
+            guard = next(iter(self.guards_of(told)), UNGUARDED)
+            film: list[Kept] = []
+            run = self.engine.submit(filmed(plan, film, guard), owner)
+            pace = _Pace()
+            if stop:
+                stop.attach(run.cancel)
+            try:
+                for step in run:
+                    x, x0 = guard.preview(step.x), guard.preview(step.x0)
+                    shown = (plan.low, plan.high, plan.columns, notices)
+                    yield Frame(step.index, step.of, step.level, x, x0, pace.left(step), *shown)
+                pictures, withheld = guard.check(run.result())
+            finally:
+                run.cancel()
+        film = checked(film, pictures, withheld, plan)
+        plan = plan._replace(captions=with_captions(plan.captions, withheld))
+        seconds = time.perf_counter() - arrived
+        yield Result(recipe, pictures, *plan[1:], film=film, seconds=seconds, notices=notices)
+
+    def ready(self, recipe: Recipe) -> None:
+        """Read a recipe's prompts and load its networks, ahead of a run. ModelError."""
+        self.prepare(self.told(recipe))
+
+    def told(self, recipe: Recipe) -> dict[str, set[Hashable]]:
+        """Which networks a recipe asks, and with which labels."""
+        return self._count(recipe)[2]
+
+    def notices(self, recipe: Recipe) -> tuple[str, ...]:
+        """What a person should know before running a recipe, as sentences; see Frame. Loads nothing, so it
+        knows what was cut off a prompt only if that was read before, or its encoder is there."""
+        return self.words_on(self.told(recipe))
+
+    def _made_ready(self, recipe: Recipe, held: contextlib.ExitStack) -> tuple[Recipe, tuple[str, ...]]:
+        """The recipe with its networks loaded and held; or, with a word on it, the same recipe on the model
+        to fall back on. RecipeError, ModelError."""
+        try:
+            held.enter_context(self.holding(self.told(recipe)))
+            self.ready(recipe)
+            return recipe, ()
+        except ModelError as error:
+            held.close()
+            other = self._instead(recipe)
+            if other is None:
+                raise
+            try:
+                held.enter_context(self.holding(self.told(other)))
+                self.ready(other)
+            except (ModelError, RecipeError) as second:
+                raise ModelError(f"{error} Nor can the built-in model take its place: {second}") from error
+            return other, (f"{error} This picture is made by the built-in model instead.",)
+
+    def _instead(self, recipe: Recipe) -> Recipe | None:
+        """The recipe on the model to fall back on, if it is not that already, and one for such models."""
+        if not self.fallback or recipe.values.get("model") in (None, self.fallback):
+            return None
+        try:
+            return recipe.changed(model=self.fallback)
+        except RecipeError:
+            return None
+
+    def cost(self, recipe: Recipe) -> Cost:
+        """What running the recipe takes, counted by walking its process without answers."""
+        calls, rows, _ = self._count(recipe)
+        known = self.engine.row_seconds
+        if any(name not in known for name in rows):
+            return Cost(calls, sum(rows.values()), None)
+        return Cost(calls, sum(rows.values()), sum(n * known[name] for name, n in rows.items()))
+
+    def _counted(self, recipe: Recipe) -> tuple[int, dict[str, int], dict[str, set[Hashable]]]:
+        """How many steps ask, how many rows each network is asked, and told which labels."""
+        calls, rows, told = 0, {}, {}
+        for step in self.plan(recipe).process:
+            calls += bool(step.asks)
+            for ask in step.asks:
+                rows[ask.network] = rows.get(ask.network, 0) + ask.rows
+                told.setdefault(ask.network, set()).update(ask.cond.labels)
+        return calls, rows, told
+
+
+class _Pace:
+    """How fast a run's steps come, from the first one that was seen: what was waited before, for weights or
+    for one's turn, is no part of it."""
+
+    def __init__(self):
+        self._submitted, self._began = time.perf_counter(), None
+
+    def left(self, step: Step) -> float | None:
+        """Seconds until the last step, None before that can be told."""
+        now = time.perf_counter()
+        if self._began is None:  # a reader who missed the first steps counts from when they were asked for
+            self._began = self._submitted if step.index else now
+        return (now - self._began) / step.index * (step.of - step.index) if step.index else None

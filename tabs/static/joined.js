@@ -1,0 +1,1 @@
+(names) => names.join(", ")

@@ -1,0 +1,1 @@
+(text) => [text.split(",").map((name) => name.trim())]
