@@ -21,7 +21,7 @@ from pathlib import Path
 
 import torch
 
-from diffusion_core.networks import best_dtype
+from diffusion_core.models.network import best_dtype
 from emoji_model import cascade
 from emoji_model.data import DataError, Folders
 from emoji_model.evaluate import illusions

@@ -19,12 +19,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from diffusion_core.estimates import Ask, Estimate, guided, mean
+from diffusion_core.estimates import Ask, Estimate, guided, mean, total
 from diffusion_core.filters import bank
 from diffusion_core.levels import leading, schedule, strided
+from diffusion_core.loop import denoise
 from diffusion_core.ranking import Reading, gains
-from diffusion_core.sampling import Rng, denoise, dynamic
-from diffusion_core.text_parts import telling, total
+from diffusion_core.samplers import Rng, dynamic
+from diffusion_core.techniques.cascade import telling
 from diffusion_core.views import view
 from emoji_model import cascade, progress
 from emoji_model.evaluate.real import SIDE

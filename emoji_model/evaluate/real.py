@@ -18,9 +18,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from diffusion_core.filters import gaussian
-from emoji_model.captions import Cast, Mix, Scene, rows_in
+from emoji_model.captions import Cast, Scene, rows_in
 from emoji_model.data.doodles import raster
 from emoji_model.evaluate.networks import IGNORED, Batch
+from emoji_model.mixes import Mix
 from emoji_model.scenes import Painter
 from emoji_model.things import Things
 from emoji_model.vocabulary import OF_DOODLES, STYLES
