@@ -25,7 +25,7 @@ from diffusion_core.levels import leading, schedule, strided
 from diffusion_core.loop import denoise
 from diffusion_core.ranking import Reading, gains
 from diffusion_core.samplers import Rng, dynamic
-from diffusion_core.techniques.cascade import telling
+from diffusion_core.techniques.cascade import Tell, telling
 from diffusion_core.views import view
 from emoji_model import cascade, progress
 from emoji_model.evaluate.real import SIDE
@@ -89,7 +89,7 @@ class Model:
         tell = telling(seeds)
         each = [guided(self.card, tell(p), tell(""), self.gamma).seen(v) for p, v in zip(prompts, seen)]
         readings = [Reading(v.name, p, look=v) for v, p in zip(seen, prompts)]
-        return self._best(mean(each), readings, seeds, steps)
+        return self._best(mean(each), readings, tell, seeds, steps)
 
     def hybrid(self, asked: Sequence[Wanted], seeds: int, steps: int) -> Tensor:
         """[3,64,64]: shows the one from afar (blurred), the other from near."""
@@ -99,17 +99,19 @@ class Model:
             guided(self.card, tell(p), tell(""), self.gamma).after(band) for p, band in zip(prompts, bands)
         ]
         readings = [Reading(band.name, p, part=band) for band, p in zip(bands, prompts)]
-        return self._best(total(each), readings, seeds, steps)
+        return self._best(total(each), readings, tell, seeds, steps)
 
     @torch.no_grad()
-    def _best(self, estimate: Estimate, readings: list[Reading], seeds: int, steps: int) -> Tensor:
+    def _best(
+        self, estimate: Estimate, readings: list[Reading], tell: Tell, seeds: int, steps: int
+    ) -> Tensor:
         """The picture whose worst reading gains most, as the app's contact sheets rank them."""
         rng = Rng(range(seeds))
         path = strided(schedule(self.card.schedule), leading(1000, steps))
         answer = self._answering([reading.prompt for reading in readings])
         process = denoise(rng.normal(self.card.shape), path, estimate, rng, threshold=dynamic())
         made = progress.driven(process, answer)
-        table = progress.driven(gains(made, self.card, readings, SCORED_AT), answer)
+        table = progress.driven(gains(made, self.card, readings, SCORED_AT, tell), answer)
         return _to_side(made[table.diagonal(dim1=1, dim2=2).amin(-1).argmax()][None])[0]
 
     def _answering(self, prompts: Sequence[str]) -> Callable[[Ask], object]:
