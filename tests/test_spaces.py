@@ -22,8 +22,8 @@ from text_house import text_techniques_installed as text_techniques_installed
 from diffusion_core.models.faults import ModelError
 from diffusion_core.recipes import Recipe
 from diffusion_core.serving import zerogpu
+from diffusion_core.serving.job import Cancelled
 from diffusion_core.serving.result import Frame, Result
-from diffusion_core.serving.run import Cancelled, Stop
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -119,10 +119,11 @@ def test_small_models_stay_on_the_cpu_of_the_space(studio, gpu):
 def test_stop_ends_the_worker(studio, gpu, monkeypatch):
     monkeypatch.setattr(zerogpu, "PREVIEW_SECONDS", 0.0)
     zerogpu.take_over(studio, gpu)
-    stop = Stop()
+    job = studio.start(Recipe.of("text-sample", **TEXT | {"steps": "100"}), "me")
+    next(job.watch())
+    job.cancel()
     with pytest.raises(Cancelled):
-        for _ in studio.run(Recipe.of("text-sample", **TEXT), "me", stop):
-            stop.now()
+        job.wait()
     *_, result = made(studio, Recipe.of("text-sample", **TEXT))
     assert isinstance(result, Result)
 
@@ -178,9 +179,9 @@ def test_a_worker_is_not_stopped_by_locks_of_the_process_it_was_forked_from(stud
 
 
 def test_nothing_changes_elsewhere(studio):
-    usual = studio.run
+    usual = studio.make
     zerogpu.take_over(studio)
-    assert studio.run == usual and zerogpu.spaces is None
+    assert studio.make == usual and zerogpu.spaces is None
 
 
 @pytest.mark.parametrize("said", ["true", "1", "", None])

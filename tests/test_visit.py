@@ -8,17 +8,17 @@ from types import SimpleNamespace
 import gradio as gr
 import pytest
 import torch
+from diffusion_core.serving.jobs import Developments
 from fakes import FakeNetwork
+from tabs.session.keepsakes import Shelf, size_of
 
 from diffusion_core.levels import CLEAN
 from diffusion_core.recipes import Recipe
 from diffusion_core.serving.engine import Busy
-from diffusion_core.serving.jobs import Developments
 from diffusion_core.serving.result import Kept, Result
 from diffusion_core.serving.run import Cancelled
 from tabs import forward_noise, gradio_compat, mnist_sampler
 from tabs.session import messages, visit
-from tabs.session.keepsakes import Shelf, size_of
 from tabs.session.visit import Page, Visit
 
 ME = SimpleNamespace(session_hash="session", headers={"referer": "http://here/?a=b#c"})

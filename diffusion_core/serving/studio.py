@@ -2,17 +2,18 @@
 
 studio = Studio()
 studio.register(card, load)                    who there is, and how it is loaded when first needed
-for frame in studio.run(recipe, owner): ...    live frames, then a Result
+job = studio.start(recipe, owner)              a run, found again by its id: studio.jobs.get(job.id)
+for frame in studio.run(recipe, owner): ...    the same in one go: live frames, then a Result
 studio.cost(recipe)                            network calls, rows, seconds: before anything runs
 studio.notices(recipe)                         what to know of it: a licence, a prompt that was cut
 
-How networks are kept stands in pool.py.
+How networks are kept stands in pool.py, what a job is in job.py.
 """
 
 import contextlib
 import time
 from collections.abc import Callable, Hashable, Iterator
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import torch
 from PIL import Image
@@ -22,25 +23,32 @@ from diffusion_core.estimates import Condition, given
 from diffusion_core.images import convert
 from diffusion_core.levels import Level
 from diffusion_core.loop import Step, ask_once
-from diffusion_core.models.deepfloyd.safety import UNGUARDED, with_captions
+from diffusion_core.models.deepfloyd.safety import Guard, with_captions
 from diffusion_core.models.faults import ModelError
 from diffusion_core.recipes import Recipe, RecipeError
 from diffusion_core.serving.engine import Engine
-from diffusion_core.serving.film import checked, filmed
+from diffusion_core.serving.job import GRACE, Job, Jobs, Made
 from diffusion_core.serving.pool import Keeper
-from diffusion_core.serving.result import Cost, Frame, Kept, Result
-from diffusion_core.serving.run import Stop
+from diffusion_core.serving.result import Cost, Film, Frame, Result
 from diffusion_core.techniques import registry
 from diffusion_core.techniques.registry import Plan
 
+LOOK = 0.5  # seconds after which a job under way looks whether it is still wanted
+
 
 class Studio(Keeper):
-    """Networks and who keeps them, example pictures, and the engine that serves all runs."""
+    """Networks and who keeps them, example pictures, the engine that serves all runs, and their jobs.
+
+    makers  technique -> what makes its jobs, on their own threads; `make` for all that are not named, which
+            have a plan and ask the engine
+    """
 
     def __init__(self, engine: Engine | None = None, **engine_options):
         super().__init__()
         self.examples: dict[str, Callable[[], Image.Image]] = {}
         self.engine = engine or Engine(self.network, **engine_options)
+        self.jobs = Jobs()
+        self.makers: dict[str, Callable[[Job], Made]] = {}
         self._count = lru_cache(32)(self._counted)  # few: a recipe may hold a picture
 
     def warm(self, name: str, rows: int = 8) -> None:
@@ -74,37 +82,58 @@ class Studio(Keeper):
         plan = self.plan(recipe)
         return Result(recipe, processes.drained(plan.process), *plan[1:], film=[], seconds=0.0)
 
-    def run(self, recipe: Recipe, owner: str = "", stop: Stop | None = None) -> Iterator[Frame | Result]:
-        """Frames as they come (the newest, if the reader is slow), and a Result at the end.
+    def start(self, recipe: Recipe, owner: str = "", *, grace: float = GRACE, keep: bool = True) -> Job:
+        """A job for this recipe, under way at once; see job.py. keep: can others find it by its id later?"""
+        make = self.makers.get(recipe.technique, self.make)
+        return self.jobs.start(recipe, owner, make, grace=grace, keep=keep)
 
-        Where the recipe's model cannot be opened, the built-in one takes over; notices say so. Closing the
-        generator cancels the run; so does stop.now(), from any thread, and then this raises Cancelled.
+    def run(self, recipe: Recipe, owner: str = "") -> Iterator[Frame | Result]:
+        """Frames as they come (the newest, if the reader is slow), and a Result at the end; for who reads it
+        in one go. Closing the generator cancels the run.
+
         RecipeError, ModelError and Busy carry a sentence.
+        """
+        job = self.start(recipe, owner, keep=False)
+        try:
+            yield from job.watch()
+        finally:
+            job.cancel()
+
+    def make(self, job: Job) -> Result:
+        """The picture of a job, on the job's own thread.
+
+        Where the recipe's model cannot be opened, the built-in one takes over; notices say so.
         """
         arrived = time.perf_counter()
         with contextlib.ExitStack() as held:
-            recipe, notices = self._made_ready(recipe, held)
-            plan = self.plan(recipe)
-            told = self.told(recipe)
-            notices += self.words_on(told)
-            guard = next(iter(self.guards_of(told)), UNGUARDED)
-            film: list[Kept] = []
-            run = self.engine.submit(filmed(plan, film, guard), owner)
-            pace = _Pace()
-            if stop:
-                stop.attach(run.cancel)
+            recipe, notices = self._made_ready(job.recipe, held)
+            job.check()
+            told, plan = self.told(recipe), self.plan(recipe)
+            job.cost, notices = self.cost(recipe), notices + self.words_on(told)
+            guard = next(iter(self.guards_of(told)), None)
+            if guard:
+                job.look = partial(_blurred, guard)
+            film, pace = Film(plan.low, plan.high, guard and guard.preview), _Pace()
+
+            def hand(step: Step) -> None:
+                film.hand(step)
+                shown = (plan.low, plan.high, plan.columns, notices)
+                job.put(Frame(step.index, step.of, step.level, step.x, step.x0, pace.left(step), *shown))
+
+            run = self.engine.submit(plan.process, job.owner, hand)
+            job.attach(run.cancel, lambda: self.engine.place_of(run))
             try:
-                for step in run:
-                    x, x0 = guard.preview(step.x), guard.preview(step.x0)
-                    shown = (plan.low, plan.high, plan.columns, notices)
-                    yield Frame(step.index, step.of, step.level, x, x0, pace.left(step), *shown)
-                pictures, withheld = guard.check(run.result())
+                while not run.wait(LOOK):
+                    job.check()
+                    film.develop()
+                made = run.result()
             finally:
                 run.cancel()
-        film = checked(film, pictures, withheld, plan)
-        plan = plan._replace(captions=with_captions(plan.captions, withheld))
+        pictures, withheld = guard.check(made) if guard else (made, ())
+        captions = with_captions(plan.captions, withheld) if withheld else plan.captions
+        shown = (plan.low, plan.high, plan.columns, tuple(captions))
         seconds = time.perf_counter() - arrived
-        yield Result(recipe, pictures, *plan[1:], film=film, seconds=seconds, notices=notices)
+        return Result(recipe, pictures, *shown, film.ended(made, pictures, withheld), seconds, notices)
 
     def ready(self, recipe: Recipe) -> None:
         """Read a recipe's prompts and load its networks, ahead of a run. ModelError."""
@@ -164,6 +193,11 @@ class Studio(Keeper):
                 rows[ask.network] = rows.get(ask.network, 0) + ask.rows
                 told.setdefault(ask.network, set()).update(ask.cond.labels)
         return calls, rows, told
+
+
+def _blurred(guard: Guard, frame: Frame) -> Frame:
+    """A frame as it may be shown before its pictures are checked."""
+    return frame._replace(x=guard.preview(frame.x), x0=guard.preview(frame.x0))
 
 
 class _Pace:

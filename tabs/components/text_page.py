@@ -50,6 +50,7 @@ import gradio as gr
 from diffusion_core.recipes import Recipe
 from diffusion_core.recipes.recipe import SCHEMAS
 from diffusion_core.recipes.schema import Field
+from diffusion_core.serving.job import Job
 from diffusion_core.serving.result import Frame, Kept, Result
 from diffusion_core.serving.studio import Studio
 from tabs.components import displays, intro, known_words, model_picker
@@ -144,7 +145,7 @@ class TextBench(Bench):
         """What a click on an example does: it sets the controls, and runs at once."""
 
         def tried(request: gr.Request, *told: str):  # the model, and the visit's key
-            mine, owner = self._visit_of(request, told[len(told) - len(self.key) :])
+            mine = self._visit_of(request, told[len(told) - len(self.key) :])
             chosen = {"model": told[0]} if "model" in self.controls else {}
             try:
                 recipe = self.opens.changed(**values | chosen)
@@ -154,7 +155,7 @@ class TextBench(Bench):
             changes = self.updates(recipe)
             changes.pop(self.controls.get("model"), None)
             yield changes
-            yield from self._developed(recipe, mine, owner, request)
+            yield from self._watched(self.page.start(mine, recipe), mine, request)
 
         return tried
 
@@ -165,9 +166,9 @@ class TextBench(Bench):
         except messages.FRIENDLY:
             return ""
 
-    def _live(self, frame: Frame) -> dict:
+    def _live(self, frame: Frame, job: Job) -> dict:
         square = frame._replace(columns=squarish(len(frame.x), frame.columns))
-        return super()._live(square) | {self.notes: said(frame.notices)}
+        return super()._live(square, job) | {self.notes: said(frame.notices)}
 
     def _pane_sheets(self, kept: Kept, result: Result):
         square = result._replace(columns=squarish(len(kept.x), result.columns))
