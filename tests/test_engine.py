@@ -123,6 +123,19 @@ def test_what_belongs_to_a_row_is_cut_with_it():
     assert all(rows.noise.tolist() == [0.25] * len(rows.labels) for rows in fake.asked)
 
 
+def test_an_engine_without_a_thread_is_drained_by_one_at_a_time():
+    fake = FakeNetwork()
+    engine = manual(fake)
+    runs = [engine.submit(digits_of((k,), steps=40, seed=k), owner=str(k)) for k in range(4)]
+    waiting = [threading.Thread(target=run.result) for run in runs]
+    for each in waiting:
+        each.start()
+    for each in waiting:
+        each.join(30)
+    assert all(run.done for run in runs) and fake.rows == 4 * 40 * 2
+    torch.testing.assert_close(runs[2].result(), alone(digits_of((2,), steps=40, seed=2)), rtol=0, atol=1e-6)
+
+
 # fairness
 
 

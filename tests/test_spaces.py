@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from fakes import FakeNetwork
 from packaging.requirements import Requirement
 from packaging.version import Version
 from text_house import text_techniques_installed as text_techniques_installed
@@ -81,8 +82,17 @@ def gpu(request):
     return GPU(request.param)
 
 
+class Steady(FakeNetwork):
+    """Slow enough that each of its steps can be seen."""
+
+    def forward(self, rows):
+        time.sleep(0.03)
+        return super().forward(rows)
+
+
 @pytest.fixture
-def studio(fake_studio, text_techniques_installed):
+def studio(fake_studio, text_techniques_installed, monkeypatch):
+    monkeypatch.setattr("fakes.FakeNetwork", Steady)
     return fake_studio
 
 

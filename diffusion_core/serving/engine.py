@@ -62,7 +62,7 @@ class Engine:
         self._clock: dict[str, float] = {}
         self._limit: dict[str, int] = {}
         self._calm: dict[str, int] = {}
-        self._wake = threading.Condition()
+        self._wake, self._draining = threading.Condition(), threading.Lock()
         self._closed = False
         self._thread = threading.Thread(target=self._loop, name="engine", daemon=True) if thread else None
         if self._thread:
@@ -137,7 +137,7 @@ class Engine:
                         run.finish(error=error)
 
     def _drain(self) -> None:
-        with torch.inference_mode():
+        with self._draining, torch.inference_mode():
             self.tick()
 
     def _admit_and_drop(self) -> None:
