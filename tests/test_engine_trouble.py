@@ -18,7 +18,7 @@ from diffusion_core.loop import Step
 from diffusion_core.processes import together
 from diffusion_core.serving import engine as engine_module
 from diffusion_core.serving.engine import Busy, Engine, OutOfMemory
-from diffusion_core.serving.job import Cancelled
+from diffusion_core.serving.result import Cancelled
 
 LEVELS = schedule("ddpm-linear")
 OTHER = replace(TINY, name="other")

@@ -8,8 +8,8 @@ import pytest
 from fakes import FakeNetwork, digits_of, manual
 
 from diffusion_core.recipes import Recipe
-from diffusion_core.serving.job import Cancelled, Job, Jobs, Mailbox
-from diffusion_core.serving.result import Frame, Result
+from diffusion_core.serving.job import Job, Jobs, Mailbox
+from diffusion_core.serving.result import Cancelled, Frame, Result
 from diffusion_core.serving.studio import Studio
 from mnist_models import network
 

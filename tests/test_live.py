@@ -8,7 +8,7 @@ import torch
 
 from diffusion_core.recipes import RecipeError
 from diffusion_core.serving.engine import Busy
-from diffusion_core.serving.job import Cancelled
+from diffusion_core.serving.result import Cancelled
 from mnist_models import data, live, synthetic
 from mnist_models.live import Settings
 from mnist_models.workshop import Workshop

@@ -23,8 +23,7 @@ from text_house import text_techniques_installed as text_techniques_installed
 from diffusion_core.models.faults import ModelError
 from diffusion_core.recipes import Recipe
 from diffusion_core.serving import zerogpu
-from diffusion_core.serving.job import Cancelled
-from diffusion_core.serving.result import Frame, Result
+from diffusion_core.serving.result import Cancelled, Frame, Result
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -13,7 +13,8 @@ from fakes import FakeNetwork
 from diffusion_core.recipes import Recipe
 from diffusion_core.serving import job as job_module
 from diffusion_core.serving.engine import Busy
-from diffusion_core.serving.job import Cancelled, Jobs
+from diffusion_core.serving.job import Jobs
+from diffusion_core.serving.result import Cancelled
 from tabs import forward_noise, gradio_compat, mnist_sampler, training
 from tabs.session import messages, visit
 from tabs.session.visit import Page, Visit

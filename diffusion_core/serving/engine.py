@@ -23,7 +23,7 @@ import torch
 
 from diffusion_core.loop import Process, Step
 from diffusion_core.models.network import Network
-from diffusion_core.serving.job import Cancelled
+from diffusion_core.serving.result import Cancelled
 from diffusion_core.serving.run import Piece, Run, pieces
 
 CALM = 100  # forwards without trouble after which twice as many rows are tried again

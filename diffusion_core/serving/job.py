@@ -22,12 +22,12 @@ import uuid
 import weakref
 from collections.abc import Callable, Hashable, Iterator
 from types import TracebackType
-from typing import Any, Generic, Literal, Protocol, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from cachetools import LRUCache
 
 from diffusion_core.recipes import Recipe
-from diffusion_core.serving.result import Cost
+from diffusion_core.serving.result import Cancelled, Cost, Made
 
 GRACE = 120.0  # seconds
 ROOM = int(os.environ.get("DARKROOM_SHELF_MB") or 1000) * 1_000_000  # bytes of results, for all visitors
@@ -35,20 +35,6 @@ BARE = 2_000  # bytes of a job without its result
 
 State = Literal["queued", "running", "done", "failed", "cancelled"]
 News = TypeVar("News")
-
-
-class Cancelled(Exception):
-    """The job was stopped before its picture was done."""
-
-
-class Made(Protocol):
-    """What a job ends with: a Result, say."""
-
-    recipe: Recipe
-
-    @property
-    def nbytes(self) -> int: ...
-    def thumbnail(self) -> str: ...
 
 
 class Mailbox(Generic[News]):

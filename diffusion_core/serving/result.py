@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import torch
 from PIL import Image
@@ -21,6 +21,20 @@ THUMBNAIL, THUMBNAILS = 144, 9  # pixels, and pictures on one of them
 
 Blur = Callable[[Tensor | None], Tensor | None]
 """What may be shown of pictures that nobody has checked yet, see safety.py."""
+
+
+class Cancelled(Exception):
+    """The job was stopped before its picture was done."""
+
+
+class Made(Protocol):
+    """What a job ends with: a Result, say."""
+
+    recipe: Recipe
+
+    @property
+    def nbytes(self) -> int: ...
+    def thumbnail(self) -> str: ...
 
 
 class Frame(NamedTuple):

@@ -11,11 +11,14 @@ How networks are kept stands in pool.py, what a job is in job.py.
 """
 
 import contextlib
+import threading
 import time
 from collections.abc import Callable, Hashable, Iterator
 from functools import lru_cache, partial
+from typing import NamedTuple
 
 import torch
+from cachetools import LRUCache
 from PIL import Image
 
 from diffusion_core import processes
@@ -27,9 +30,9 @@ from diffusion_core.models.deepfloyd.safety import Guard, with_captions
 from diffusion_core.models.faults import ModelError
 from diffusion_core.recipes import Recipe, RecipeError
 from diffusion_core.serving.engine import Engine
-from diffusion_core.serving.job import GRACE, Job, Jobs, Made
+from diffusion_core.serving.job import GRACE, Job, Jobs
 from diffusion_core.serving.pool import Keeper
-from diffusion_core.serving.result import Cost, Film, Frame, Result
+from diffusion_core.serving.result import Cost, Film, Frame, Made, Result
 from diffusion_core.techniques import registry
 from diffusion_core.techniques.registry import Plan
 
@@ -49,7 +52,8 @@ class Studio(Keeper):
         self.engine = engine or Engine(self.network, **engine_options)
         self.jobs = Jobs()
         self.makers: dict[str, Callable[[Job], Made]] = {}
-        self._count = lru_cache(32)(self._counted)  # few: a recipe may hold a picture
+        self._counts = LRUCache(32)  # few: a recipe may hold a picture
+        self._counting = threading.Lock()
 
     def warm(self, name: str, rows: int = 8) -> None:
         """Load a network ahead of its first visitor, and learn what a row costs on this machine."""
@@ -75,12 +79,12 @@ class Studio(Keeper):
         return convert.from_uri(value)
 
     def plan(self, recipe: Recipe) -> Plan:
-        return registry.plan(recipe, self)
+        return registry.plan(recipe, _OnceRead(self))
 
     def at_once(self, recipe: Recipe) -> Result:
         """The result of a recipe that asks no network, on the caller's thread."""
         plan = self.plan(recipe)
-        return Result(recipe, processes.drained(plan.process), *plan[1:], film=[], seconds=0.0)
+        return Result(recipe, processes.drained(plan.process), *plan[1:5], film=[], seconds=0.0)
 
     def start(self, recipe: Recipe, owner: str = "", *, grace: float = GRACE, keep: bool = True) -> Job:
         """A job for this recipe, under way at once; see job.py. keep: can others find it by its id later?"""
@@ -106,11 +110,10 @@ class Studio(Keeper):
         """
         arrived = time.perf_counter()
         with contextlib.ExitStack() as held:
-            recipe, notices = self._made_ready(job.recipe, held)
+            recipe, plan, count, notices = self._made_ready(job.recipe, held)
             job.check()
-            told, plan = self.told(recipe), self.plan(recipe)
-            job.cost, notices = self.cost(recipe), notices + self.words_on(told)
-            guard = next(iter(self.guards_of(told)), None)
+            job.cost, notices = self._cost(count), notices + self.words_on(count.told)
+            guard = next(iter(self.guards_of(count.told)), None)
             if guard:
                 job.look = partial(_blurred, guard)
             film, pace = Film(plan.low, plan.high, guard and guard.preview), _Pace()
@@ -141,31 +144,34 @@ class Studio(Keeper):
 
     def told(self, recipe: Recipe) -> dict[str, set[Hashable]]:
         """Which networks a recipe asks, and with which labels."""
-        return self._count(recipe)[2]
+        return self._count(recipe).told
 
     def notices(self, recipe: Recipe) -> tuple[str, ...]:
         """What a person should know before running a recipe, as sentences; see Frame. Loads nothing, so it
         knows what was cut off a prompt only if that was read before, or its encoder is there."""
         return self.words_on(self.told(recipe))
 
-    def _made_ready(self, recipe: Recipe, held: contextlib.ExitStack) -> tuple[Recipe, tuple[str, ...]]:
-        """The recipe with its networks loaded and held; or, with a word on it, the same recipe on the model
-        to fall back on. RecipeError, ModelError."""
+    def cost(self, recipe: Recipe) -> Cost:
+        """What running the recipe takes, counted by walking its process without answers."""
+        return self._cost(self._count(recipe))
+
+    def _made_ready(
+        self, recipe: Recipe, held: contextlib.ExitStack
+    ) -> tuple[Recipe, Plan, "_Count", tuple[str, ...]]:
+        """The recipe planned, with its networks loaded and held; or, with a word on it, the same recipe on
+        the model to fall back on. RecipeError, ModelError."""
         try:
-            held.enter_context(self.holding(self.told(recipe)))
-            self.ready(recipe)
-            return recipe, ()
+            return recipe, *self._planned(recipe, held), ()
         except ModelError as error:
             held.close()
             other = self._instead(recipe)
             if other is None:
                 raise
             try:
-                held.enter_context(self.holding(self.told(other)))
-                self.ready(other)
+                planned = self._planned(other, held)
             except (ModelError, RecipeError) as second:
                 raise ModelError(f"{error} Nor can the built-in model take its place: {second}") from error
-            return other, (f"{error} This picture is made by the built-in model instead.",)
+            return other, *planned, (f"{error} This picture is made by the built-in model instead.",)
 
     def _instead(self, recipe: Recipe) -> Recipe | None:
         """The recipe on the model to fall back on, if it is not that already, and one for such models."""
@@ -176,23 +182,57 @@ class Studio(Keeper):
         except RecipeError:
             return None
 
-    def cost(self, recipe: Recipe) -> Cost:
-        """What running the recipe takes, counted by walking its process without answers."""
-        calls, rows, _ = self._count(recipe)
-        known = self.engine.row_seconds
-        if any(name not in known for name in rows):
-            return Cost(calls, sum(rows.values()), None)
-        return Cost(calls, sum(rows.values()), sum(n * known[name] for name, n in rows.items()))
+    def _planned(self, recipe: Recipe, held: contextlib.ExitStack) -> tuple[Plan, "_Count"]:
+        """A plan whose process has not begun, and what it asks; its networks are loaded and held."""
+        plan = self.plan(recipe)
+        with self._counting:
+            count, counted = self._counts.get(recipe), None
+        if count is None:
+            count = counted = self._counted(recipe, plan)
+        cards = [self.card(name) for name in count.told]
+        held.enter_context(self.holding(count.told))
+        self.prepare(count.told)
+        if counted or cards != [self.card(name) for name in count.told]:  # loaded, a network knows better
+            plan = plan._replace(process=plan.again()) if plan.again else self.plan(recipe)
+        return plan, count
 
-    def _counted(self, recipe: Recipe) -> tuple[int, dict[str, int], dict[str, set[Hashable]]]:
-        """How many steps ask, how many rows each network is asked, and told which labels."""
+    def _count(self, recipe: Recipe) -> "_Count":
+        with self._counting:
+            count = self._counts.get(recipe)
+        return count or self._counted(recipe, self.plan(recipe))
+
+    def _counted(self, recipe: Recipe, plan: Plan) -> "_Count":
+        """Walk the process of a plan, which is over then."""
         calls, rows, told = 0, {}, {}
-        for step in self.plan(recipe).process:
+        for step in plan.process:
             calls += bool(step.asks)
             for ask in step.asks:
                 rows[ask.network] = rows.get(ask.network, 0) + ask.rows
                 told.setdefault(ask.network, set()).update(ask.cond.labels)
-        return calls, rows, told
+        with self._counting:
+            self._counts[recipe] = count = _Count(calls, rows, told)
+        return count
+
+    def _cost(self, count: "_Count") -> Cost:
+        known, rows = self.engine.row_seconds, count.rows
+        if any(name not in known for name in rows):
+            return Cost(count.calls, sum(rows.values()), None)
+        return Cost(count.calls, sum(rows.values()), sum(n * known[name] for name, n in rows.items()))
+
+
+class _Count(NamedTuple):
+    """How many steps of a recipe ask, how many rows each network is asked, and told which labels."""
+
+    calls: int
+    rows: dict[str, int]
+    told: dict[str, set[Hashable]]
+
+
+class _OnceRead:
+    """What a technique may ask for, its pictures decoded once however often its process begins."""
+
+    def __init__(self, studio: Studio):
+        self.card, self.picture = studio.card, lru_cache(8)(studio.picture)
 
 
 def _blurred(guard: Guard, frame: Frame) -> Frame:

@@ -11,8 +11,7 @@ from diffusion_core.levels import CLEAN
 from diffusion_core.models.faults import ModelError
 from diffusion_core.recipes import Recipe, RecipeError
 from diffusion_core.serving.engine import Busy, OutOfMemory
-from diffusion_core.serving.job import Cancelled
-from diffusion_core.serving.result import Frame, Kept, Result, duration
+from diffusion_core.serving.result import Cancelled, Frame, Kept, Result, duration
 from tabs.gradio_compat import DiskFull
 
 FRIENDLY = (RecipeError, ModelError, Busy, OutOfMemory, DiskFull)
