@@ -31,7 +31,7 @@ from diffusion_core.serving.result import Cancelled, Cost, Made
 
 GRACE = 120.0  # seconds
 ROOM = int(os.environ.get("DARKROOM_SHELF_MB") or 1000) * 1_000_000  # bytes of results, for all visitors
-BARE = 2_000  # bytes of a job without its result
+BARE = 8_000  # bytes of a job without its result: its recipe, its small picture
 
 State = Literal["queued", "running", "done", "failed", "cancelled"]
 News = TypeVar("News")
@@ -107,7 +107,6 @@ class Job(Generic[News]):
     id, recipe, owner   whose turn it counts as, and what is made
     cost                as soon as it is known
     result, error       once it has ended; the result goes when later ones need its room
-    thumbnail           a data URI of the result, which stays
     grace               seconds after which a job that nobody reads is cancelled
     look                news as readers may see it, from what was put: safety.py blurs some
     """
@@ -125,7 +124,7 @@ class Job(Generic[News]):
         self.cost: Cost | None = None
         self.result: Any = None
         self.error: BaseException | None = None
-        self.thumbnail = ""
+        self._thumbnail = ""
         self.look: Callable[[News], News] | None = None
         self._clock, self._news = clock, Mailbox(clock)
         self._cancelled = threading.Event()
@@ -151,6 +150,13 @@ class Job(Generic[News]):
     def latest(self) -> News | None:
         """The newest frame, None before the first."""
         return self._seen(self._news.newest)
+
+    @property
+    def thumbnail(self) -> str:
+        """A data URI of the result, made when it is first asked for, and kept for longer than the result."""
+        if not self._thumbnail and self.result is not None:
+            self._thumbnail = self.result.thumbnail()
+        return self._thumbnail
 
     @property
     def place(self) -> int:
@@ -227,10 +233,12 @@ class Job(Generic[News]):
             return 0
         held = sum(len(value) for value in self.recipe.values.values() if isinstance(value, str))
         kept = getattr(self.result, "nbytes", 0) + getattr(self._news.newest, "nbytes", 0)
-        return BARE + held + len(self.thumbnail) + kept
+        return BARE + held + kept
 
     def shed(self) -> bool:
         """Let go of what is heavy: its result. False if there is nothing any more to let go of."""
+        with contextlib.suppress(Exception):  # without its small picture, then
+            _ = self.thumbnail
         held = self.result is not None or self._news.newest is not None
         self.result = self._news.newest = None
         return held
@@ -306,9 +314,7 @@ class Jobs:
     def _work(self, job: Job, make: Callable[[Job], Made], keep: bool) -> None:
         try:
             job.check()
-            result = make(job)
-            job.thumbnail = result.thumbnail() if keep else ""
-            job.finish(result)
+            job.finish(make(job))
         except BaseException as error:  # whatever it was: its readers hear of it
             job.finish(error=error)
         try:

@@ -59,9 +59,8 @@ class Frame(NamedTuple):
     def nbytes(self) -> int:
         return self.x.nbytes + (0 if self.x0 is None else self.x0.nbytes)
 
-    def sheets(self) -> tuple[Image.Image, Image.Image | None]:
-        """x_t and x0^ as sheets of about a square; x_t in the wider range that noise needs."""
-        columns = grid.pane_columns(len(self.x), self.columns)
+    def sheets(self, columns: int) -> tuple[Image.Image, Image.Image | None]:
+        """x_t and x0^ on a sheet each, so many pictures in a row; x_t in the wider range that noise needs."""
         zoom = grid.zoom_for(columns, self.x.shape[-1])
         low, high = convert.noisy_range(self.low, self.high, self.level.sigma)
         x_t = grid.grid(self.x, columns, low, high, zoom=zoom)

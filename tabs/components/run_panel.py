@@ -13,7 +13,7 @@ import gradio as gr
 from PIL import Image
 
 from diffusion_core.images import export
-from diffusion_core.images.grid import kept_sheet, pane_columns
+from diffusion_core.images.grid import in_two_rows, kept_sheet
 from diffusion_core.recipes import Recipe
 from diffusion_core.recipes.recipe import SCHEMAS
 from diffusion_core.recipes.schema import Field
@@ -43,6 +43,7 @@ class Bench(RunParts):
     movie      if set, the frames of the GIF, from a result; else the steps of the run
     """
 
+    pane_columns = staticmethod(in_two_rows)  # (pictures, columns) -> columns of a live pane
     more_parts: Sequence[str] = ()
     """Attributes with further components that a run changes, of a Bench of one's own."""
 
@@ -209,8 +210,10 @@ class Bench(RunParts):
     def _live(self, frame: Frame, job: Job) -> dict:
         changes = {self.status: messages.status_of(frame)}
         if hasattr(self, "x_t"):
-            x_t, x0 = frame.sheets()
+            x_t, x0 = frame.sheets(self.pane_columns(len(frame.x), frame.columns))
             changes |= {self.x_t: x_t} if x0 is None else {self.x_t: x_t, self.x0: x0}
+        if hasattr(self, "notes"):
+            changes[self.notes] = messages.notes(frame.notices)
         return changes
 
     def _finished(self, result: Result, request: gr.Request, key: str) -> dict:
@@ -258,7 +261,7 @@ class Bench(RunParts):
         return *self._pane_sheets(kept, result), messages.status(messages.about(kept))
 
     def _pane_sheets(self, kept: Kept, result: Result):
-        columns = pane_columns(len(kept.x), result.columns)
+        columns = self.pane_columns(len(kept.x), result.columns)
         return [None if each is None else kept_sheet(each, columns) for each in (kept.x, kept.x0)]
 
     def _cost_of(self, *values) -> str:

@@ -3,7 +3,7 @@
 import html
 import re
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import gradio as gr
 
@@ -67,6 +67,11 @@ def cost_line(cost: Callable[[], object]) -> str:
         return f"Cost: {cost()}."
     except FRIENDLY as error:
         return f"**{html.escape(str(error))}**"
+
+
+def notes(notices: Sequence[str]) -> str:
+    """Notices as HTML."""
+    return "".join(f'<p role="note">{html.escape(each)}</p>' for each in notices)
 
 
 def about(kept: Kept) -> str:
