@@ -5,13 +5,10 @@ import threading
 import time
 
 import pytest
-from fakes import FakeNetwork, digits_of, manual
 
 from diffusion_core.recipes import Recipe
-from diffusion_core.serving.job import Job, Jobs, Mailbox
-from diffusion_core.serving.result import Cancelled, Frame, Result
-from diffusion_core.serving.studio import Studio
-from mnist_models import network
+from diffusion_core.serving.job import Job, Jobs
+from diffusion_core.serving.result import Cancelled
 
 RECIPE = Recipe.of("mnist-sample", digits="3", steps=4)
 SOMEBODY = contextvars.ContextVar("somebody", default="nobody")
@@ -70,51 +67,6 @@ def until(true, seconds=20.0):
     while not true() and time.monotonic() < end:
         time.sleep(0.005)
     assert true()
-
-
-# the mailbox
-
-
-def test_a_slow_reader_gets_the_newest_and_never_misses_the_last():
-    box = Mailbox()
-    reader = box.watched()
-    box.put(1)
-    assert next(reader) == 1
-    for k in range(2, 100):
-        box.put(k)
-    box.end()
-    assert list(reader) == [99]
-    assert list(box.watched()) == [99]  # who comes later still hears the last
-
-
-def test_every_reader_hears_the_end_whatever_it_was():
-    box, heard = Mailbox(), []
-
-    def read():
-        try:
-            heard.append(list(box.watched()))
-        except ValueError as error:
-            heard.append(str(error))
-
-    readers = [threading.Thread(target=read) for _ in range(3)]
-    for each in readers:
-        each.start()
-    until(lambda: box.readers == 3)
-    box.end(error=ValueError("the network is gone"))
-    for each in readers:
-        each.join(5)
-    assert heard == ["the network is gone"] * 3 and box.readers == 0
-
-
-def test_a_watched_mailbox_says_that_nothing_came():
-    box = Mailbox()
-    news = box.watched(seconds=0.01)
-    assert next(news) is None
-    box.put("a step")
-    assert next(news) == "a step"
-    assert next(news) is None
-    box.end()
-    assert list(news) == []
 
 
 # states
@@ -337,105 +289,3 @@ def test_closing_ends_what_is_under_way():
     made = [jobs.start(RECIPE, "me", works) for _ in range(3)]
     jobs.close()
     assert [job.state for job in made] == ["cancelled"] * 3 and len(jobs) == 0
-
-
-# a job of the studio
-
-
-def test_a_job_of_the_studio_tells_frames_a_result_and_its_cost(fake_studio):
-    job = fake_studio.start(RECIPE, "me")
-    *frames, result = job.watch()
-    assert isinstance(result, Result) and all(isinstance(each, Frame) for each in frames)
-    assert job.state == "done" and job.result is result and job.thumbnail.startswith("data:image/jpeg")
-    assert (job.cost.calls, job.cost.rows) == (4, 8) and fake_studio.jobs.get(job.id) is job
-    assert isinstance(list(job.watch())[-1], Result)
-    assert job.nbytes > result.nbytes > result.pictures.nbytes
-
-
-def test_the_engine_makes_no_picture_and_no_film(fake_studio, monkeypatch):
-    """It hands its tensors over: bytes and previews are made by the job, or by who reads it."""
-    at = []
-    for name in ("noisy_range", "to_picture"):
-        from diffusion_core.images import convert
-
-        usual = getattr(convert, name)
-        monkeypatch.setattr(
-            convert, name, lambda *a, u=usual: at.append(threading.current_thread().name) or u(*a)
-        )
-    *frames, result = fake_studio.start(RECIPE, "me").watch()
-    frames[0].sheets(1)
-    assert len(result.film) == 5 and at and "engine" not in at
-
-
-class Slow(FakeNetwork):
-    def forward(self, rows):
-        time.sleep(0.02)
-        return super().forward(rows)
-
-
-@pytest.fixture
-def slow_studio():
-    studio, card = Studio(), network.card("flow-class", "last")
-    studio.register(card, lambda: Slow(card))
-    yield studio
-    studio.engine.close()
-
-
-def test_cancelling_leaves_the_engine_and_the_networks(slow_studio):
-    job = slow_studio.start(RECIPE.changed(steps=300), "me")
-    next(job.watch())
-    assert slow_studio.engine.running == 1
-    job.cancel()
-    with pytest.raises(Cancelled):
-        job.wait()
-    until(lambda: slow_studio.engine.running == 0)
-    assert len(slow_studio.network("mnist/flow-class/last").asked) < 100
-    assert isinstance(slow_studio.start(RECIPE, "me").wait(), Result)
-
-
-def test_one_who_is_gone_leaves_the_engine_too(slow_studio):
-    job = slow_studio.start(RECIPE.changed(steps=300), "me", grace=0.1)
-    until(lambda: job.ended)
-    assert job.state == "cancelled"
-    until(lambda: slow_studio.engine.running == 0)
-
-
-def test_who_waits_in_line_knows_the_place(slow_studio):
-    slow_studio.engine.served_at_most = 1
-    first = slow_studio.start(RECIPE.changed(steps=100), "one")
-    next(first.watch())
-    waiting = [slow_studio.start(RECIPE, owner) for owner in ("two", "three")]
-    until(lambda: sorted(job.place for job in waiting) == [1, 2])
-    assert [job.state for job in waiting] == ["queued"] * 2 and first.place == 0
-    first.cancel()
-    assert all(isinstance(job.wait(), Result) for job in waiting)
-
-
-# the line, and the engine without a thread
-
-
-def test_more_than_are_served_wait_in_line_and_everybody_comes_first_once():
-    engine = manual(FakeNetwork(), served_at_most=2)
-    mine = [engine.submit(digits_of(steps=6, seed=k), owner="me") for k in range(3)]
-    yours = engine.submit(digits_of(steps=6, seed=9), owner="you")
-    assert [engine.place_of(run) for run in (*mine, yours)] == [1, 3, 4, 2] and engine.running == 4
-    engine.tick()
-    started = [run.started for run in (*mine, yours)]
-    assert started == [True, False, False, True]  # your first comes before my second
-    assert [engine.place_of(run) for run in (*mine, yours)] == [0, 1, 2, 0]
-    yours.cancel()
-    engine.tick()
-    assert mine[1].started and not mine[2].started
-    while engine.running:
-        engine.tick()
-    assert all(run.done for run in mine)
-
-
-def test_an_engine_without_a_thread_is_drained_by_who_waits():
-    before, steps = threading.active_count(), []
-    engine = manual(FakeNetwork())
-    run = engine.submit(digits_of(steps=5), hand=steps.append)
-    other = engine.submit(digits_of(steps=5, seed=2))
-    assert run.result().shape == (1, 1, 4, 4)
-    assert [step.index for step in steps] == [0, 1, 2, 3, 4]
-    assert other.result().shape == (1, 1, 4, 4) and threading.active_count() == before

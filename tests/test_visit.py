@@ -15,7 +15,7 @@ from diffusion_core.serving import job as job_module
 from diffusion_core.serving.engine import Busy
 from diffusion_core.serving.job import Jobs
 from diffusion_core.serving.result import Cancelled
-from tabs import forward_noise, gradio_compat, mnist_sampler, training
+from tabs import forward_noise, gradio_compat, mnist_sampler
 from tabs.session import messages, visit
 from tabs.session.visit import Page, Visit
 
@@ -188,7 +188,7 @@ def test_a_visit_remembers_so_many_runs(bench, monkeypatch):
 
 def test_a_result_that_later_ones_took_the_room_of_can_be_made_again(slow_studio):
     """Its small picture and its settings stay."""
-    slow_studio.jobs = Jobs(room=35_000)
+    slow_studio.jobs = Jobs(room=55_000)
     demo, page = built(slow_studio)
     bench = page.benches["mnist-sample"]
     for seed in range(3):
@@ -306,60 +306,6 @@ def test_missing_weights_are_named(tiny_root, tmp_path):
     last = list(bench._run(ME, *values(bench)))[-1]
     assert "flow-class" in said(bench, last) and 'class="wrong"' in said(bench, last)
     studio.engine.close()
-    del demo
-
-
-# trainings, and snapshots
-
-
-def test_a_training_is_a_run_like_others(fake_studio):
-    demo, page = built(fake_studio, training)
-    bench = page.benches["mnist-training"]
-    recipe = bench.recipe_of(width=4, steps=3000, batch=4)
-    run = bench._run(ME, *(recipe[name] for name in bench.controls), "me")
-    assert "Starting" in said(bench, next(run)) and "the noise" in next(run)[bench.drawings]
-    while "to go" not in said(bench, next(run)):
-        pass
-    run.close()  # a reload
-    mine = page.visit("me")
-    assert "under way: mnist training, drawn by formula, seed 0" in mine.gallery()
-    again = bench.shown_again(mine.latest(), mine, ME)
-    while "to go" not in said(bench, next(again)):
-        pass
-    bench._stop(ME, "me")
-    assert "Stopped. The settings are as they were" in said(bench, list(again)[-1])
-    assert bench.updates(recipe)[bench.controls["width"]] == 4
-    del demo
-
-
-def test_a_training_ends_with_its_curve_its_drawings_and_its_pace(fake_studio):
-    demo, page = built(fake_studio, training)
-    bench, mine = page.benches["mnist-training"], page.visit("me")
-    settings = {**bench.recipe_of(width=4, steps=20, batch=4).values}
-    *_, last = bench._run(ME, *(settings[name] for name in bench.controls), "me")
-    assert "Done: 20 steps" in said(bench, last) and last[bench.drawings].count("<img") > 4
-    assert len(last[bench.plot]) == 40 and "20 steps of 4 digits, 80 in all, " in last[bench.cost]
-    (later,) = bench.shown_again(mine.latest(), mine, ME)
-    assert later[bench.drawings] == last[bench.drawings]
-    settings["steps"] = 7
-    *_, wrong = bench._run(ME, *(settings[name] for name in bench.controls), "me")
-    assert "Steps: 7 is out of range" in said(bench, wrong)
-    del demo
-
-
-def test_snapshots_are_a_technique_and_show_both_as_they_come(slow_studio):
-    demo, page = built(slow_studio, training)
-    bench = page.benches["mnist-snapshots"]
-    recipe = bench.recipe_of(steps=60)
-    changes = list(bench._run(ME, *(recipe[name] for name in bench.controls), "me"))
-    shown = [each[bench.pictures] for each in changes if bench.pictures in each]
-    assert len(shown) > 1 and all(each.count("<img") == 2 for each in shown)
-    assert "image/jpeg" in shown[0] and "image/png" in shown[-1] and "early: flow-class" in shown[-1]
-    assert "Done" in said(bench, changes[-1])
-    result = page.visit("me").latest().result
-    one = slow_studio.start(Recipe.of("mnist-sample", steps=60, snapshot="early"), "me").wait()
-    assert len(result.pictures) == 20 and result.captions[10] == "0, last"
-    torch.testing.assert_close(result.pictures[:10], one.pictures, rtol=0, atol=1e-5)
     del demo
 
 

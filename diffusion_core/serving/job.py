@@ -106,6 +106,7 @@ class Job(Generic[News]):
 
     id, recipe, owner   whose turn it counts as, and what is made
     cost                as soon as it is known
+    ended               is there a result, or an error?
     result, error       once it has ended; the result goes when later ones need its room
     grace               seconds after which a job that nobody reads is cancelled
     look                news as readers may see it, from what was put: safety.py blurs some
@@ -115,7 +116,6 @@ class Job(Generic[News]):
         self,
         recipe: Recipe,
         owner: str = "",
-        *,
         grace: float = GRACE,
         clock: Callable[[], float] = time.monotonic,
     ):
@@ -130,21 +130,17 @@ class Job(Generic[News]):
         self._cancelled = threading.Event()
         self._cancels: list[Callable[[], object]] = []
         self._place: Callable[[], int] | None = None
-        self._finished = False
+        self.ended = False
 
     # for readers
 
     @property
     def state(self) -> State:
-        if not self._finished:
+        if not self.ended:
             return "queued" if self._news.newest is None else "running"
         if self.error is None:
             return "done"
         return "cancelled" if isinstance(self.error, Cancelled) else "failed"
-
-    @property
-    def ended(self) -> bool:
-        return self._finished
 
     @property
     def latest(self) -> News | None:
@@ -154,14 +150,16 @@ class Job(Generic[News]):
     @property
     def thumbnail(self) -> str:
         """A data URI of the result, made when it is first asked for, and kept for longer than the result."""
-        if not self._thumbnail and self.result is not None:
-            self._thumbnail = self.result.thumbnail()
+        result = self.result
+        if not self._thumbnail and result is not None:
+            self._thumbnail = result.thumbnail()
         return self._thumbnail
 
     @property
     def place(self) -> int:
         """The place in the queue of those who wait to be served; 0 for who does not wait there."""
-        return self._place() if self._place and self.state == "queued" else 0
+        place = self._place
+        return place() if place and self.state == "queued" else 0
 
     @property
     def readers(self) -> int:
@@ -221,9 +219,10 @@ class Job(Generic[News]):
         self._cancels, self._place = [], None
         if error is not None:
             traceback.clear_frames(error.__traceback__)  # what it held is not kept for the sake of its words
-        self._finished = True
+        self.ended = True
 
     def announce(self) -> None:
+        """Tell its readers."""
         self._news.end(self.error)
 
     @property
@@ -231,9 +230,8 @@ class Job(Generic[News]):
         """What is kept of it, about, in bytes; 0 until it has ended, for it is not in question then."""
         if not self.ended:
             return 0
-        held = sum(len(value) for value in self.recipe.values.values() if isinstance(value, str))
-        kept = getattr(self.result, "nbytes", 0) + getattr(self._news.newest, "nbytes", 0)
-        return BARE + held + kept
+        asked = sum(len(value) for value in self.recipe.values.values() if isinstance(value, str))
+        return BARE + asked + sum(getattr(each, "nbytes", 0) for each in (self.result, self._news.newest))
 
     def shed(self) -> bool:
         """Let go of what is heavy: its result. False if there is nothing any more to let go of."""
@@ -268,16 +266,11 @@ class Jobs:
         self._all = _Latest(room, getsizeof=lambda job: min(job.nbytes, room))
         self._threads: dict[str, threading.Thread] = {}
         self._clock, self._lock = clock, threading.RLock()
-        _STORES.add(self)
+        # A thread inside a network while Python ends would abort it.
+        atexit.register(lambda here=weakref.ref(self): here() and here().close())
 
     def start(
-        self,
-        recipe: Recipe,
-        owner: str,
-        make: Callable[[Job], Made],
-        *,
-        grace: float = GRACE,
-        keep: bool = True,
+        self, recipe: Recipe, owner: str, make: Callable[[Job], Made], grace: float = GRACE, keep: bool = True
     ) -> Job:
         """A new job: make(job) gives its result, on a thread of its own and in the caller's context.
 
@@ -325,14 +318,3 @@ class Jobs:
                     self._all[job.id] = job
         finally:
             job.announce()
-
-
-_STORES: "weakref.WeakSet[Jobs]" = weakref.WeakSet()
-
-
-@atexit.register
-def _close_all() -> None:
-    """A thread inside a network while Python ends would abort it."""
-    for store in list(_STORES):
-        with contextlib.suppress(Exception):
-            store.close()

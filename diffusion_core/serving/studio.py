@@ -89,7 +89,7 @@ class Studio(Keeper):
     def start(self, recipe: Recipe, owner: str = "", *, grace: float = GRACE, keep: bool = True) -> Job:
         """A job for this recipe, under way at once; see job.py. keep: can others find it by its id later?"""
         make = self.makers.get(recipe.technique, self.make)
-        return self.jobs.start(recipe, owner, make, grace=grace, keep=keep)
+        return self.jobs.start(recipe, owner, make, grace, keep)
 
     def run(self, recipe: Recipe, owner: str = "") -> Iterator[Frame | Result]:
         """Frames as they come (the newest, if the reader is slow), and a Result at the end; for who reads it

@@ -189,11 +189,13 @@ class Bench(RunParts):
         for event in job.watch(seconds=1.0):
             if event is None:  # a sign of life, without which Gradio would not notice that a page has gone
                 yield {self.status: messages.in_line(job.place) if job.place else gr.skip()}
-            elif job.ended and event is job.result:
+            elif isinstance(event, Result):
                 yield self._finished(event, request, job.id)
             elif time.monotonic() - last >= messages.preview_seconds(self.studio.engine.running):
                 last = time.monotonic()
                 yield self._live(event, job)
+        if job.result is None:
+            yield {self.status: messages.status(messages.NOT_KEPT), **self._idle()}
 
     def _idle(self) -> dict:
         return {self.stop_button: gr.update(interactive=False)}
