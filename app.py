@@ -68,6 +68,8 @@ TAB_OF = {
     "mnist-pure-noise": "mnist-denoiser",
     "mnist-sample": "mnist-sampler",
     "mnist-gamma-sweep": "mnist-sampler",
+    "mnist-snapshots": "training",
+    "mnist-training": "training",
 }
 
 
@@ -84,13 +86,13 @@ def build(house: Studio) -> gr.Blocks:
                 )
             )
             presenter.buttons()
-        page = visit.opened()
+        page = visit.opened(house)
         with gr.Tabs(overflow_behavior="wrap") as tabs:
             for name, tab in TABS.items():
                 with gr.Tab(tab.TITLE, id=name):
                     tab.build(house)
         visit.gallery_here(page)
-        restore.wire(demo, tabs, TAB_OF, open_png)
+        restore.wire(page, demo, tabs, TAB_OF, open_png)
         api.publish(house)
     return demo
 

@@ -10,11 +10,6 @@ from diffusion_core.samplers import Rng
 Constrain = Callable[[Tensor, Level], Tensor]
 
 
-def keep_all(x: Tensor, level: Level) -> Tensor:
-    """No constraint."""
-    return x
-
-
 def keep_clean(photo: Tensor, mask: Tensor) -> Constrain:
     """Outside the mask the photo itself, at every level: what diffusers' inpainting does.
 

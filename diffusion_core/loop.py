@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from diffusion_core.constraints import Constrain, keep_all
+from diffusion_core.constraints import Constrain
 from diffusion_core.estimates import Answer, Ask, Estimate
 from diffusion_core.levels import Level, Path
 from diffusion_core.samplers import Rng, Solver, Threshold, ancestral, climb, none
@@ -46,7 +46,7 @@ def denoise(
     *,
     solver: Solver = ancestral,
     threshold: Threshold = none,
-    constrain: Constrain = keep_all,
+    constrain: Constrain | None = None,
 ) -> Process:
     """Walk `path` from x [B,C,H,W] at path[0] to path[-1]; return x there.
 
@@ -67,7 +67,8 @@ def denoise(
             x = x.to("meta")
             continue
         x0 = threshold(estimate.clean(x, here, answers))
-        x = constrain(solver(x, x0, here, there, estimate.spread(answers), rng), there)
+        x = solver(x, x0, here, there, estimate.spread(answers), rng)
+        x = x if constrain is None else constrain(x, there)
     return x
 
 

@@ -3,14 +3,15 @@
     for progress in training(Settings.of(objective="flow", steps=600)): ...
 
 The losses, the averaged weights and the networks are those of train.py, narrower. From time to time the
-model draws, always from the same noise, so that one sees what a falling loss is worth. workshop.py runs
-this for the visitors of a server.
+model draws, always from the same noise, so that one sees what a falling loss is worth. workshop.py does
+this for the visitors of a server, as a job of the recipe that Settings.recipe gives.
 """
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import torch
@@ -21,7 +22,7 @@ from diffusion_core.estimates import Card, Condition, given, guided
 from diffusion_core.levels import Level, noised
 from diffusion_core.loop import Process
 from diffusion_core.models.network import best_dtype
-from diffusion_core.recipes import RecipeError
+from diffusion_core.recipes import Recipe, RecipeError
 from diffusion_core.recipes.errors import shown
 from diffusion_core.recipes.schema import Choice, Field, Number, Seed
 from diffusion_core.samplers import Rng
@@ -45,6 +46,7 @@ FIELDS: tuple[Field, ...] = (
     Number("lr", "Step size", 0.01, "of Adam at the start; a tenth of it at the end", low=1e-5, high=0.1),
     Seed("seed", "Seed", 0, "the same seed gives the same run"),
 )  # fmt: skip
+TRAINING = "mnist-training"  # the technique that a training is kept under; it makes no picture of a recipe
 DRAWN_DIGITS = 2000  # in the set drawn by formula; 0.4 ms each
 ROWS = 7  # times the model draws on the way: after 1/64, 1/32, ... 1/2 of the steps, and at the end
 SAMPLING_STEPS = {"flow": 20, "ddpm": 50}  # network evaluations for one drawing
@@ -79,6 +81,11 @@ class Settings:
                 "$MNIST_DIR to a folder that holds the four files and start again."
             )
         return settings
+
+    @property
+    def recipe(self) -> Recipe:
+        """The same as plain data, for a job."""
+        return Recipe(TRAINING, MappingProxyType(asdict(self)))
 
     @property
     def preset(self) -> train.Preset:

@@ -1,6 +1,9 @@
-"""The techniques on digits: one step, pure noise, digits out of noise, and a sweep of guidance scales."""
+"""The techniques on digits: one step, pure noise, digits out of noise, a sweep of guidance scales, and two
+snapshots of the weights side by side."""
 
+from collections.abc import Mapping
 from functools import partial
+from typing import Any
 
 import torch
 
@@ -78,8 +81,10 @@ SCHEMAS.update(
         ),
     }
 )
+SCHEMAS["mnist-snapshots"] = tuple(field for field in SCHEMAS["mnist-sample"] if field.name != "snapshot")
 
 
+SNAPSHOTS = ("early", "last")
 SIGMAS = (0.0, 0.2, 0.4, 0.5, 0.6, 0.8, 1.0)
 
 
@@ -103,7 +108,7 @@ def mnist_denoise(recipe: Recipe, house: House) -> Plan:
         return torch.cat([*noisy, *(answer.prediction for answer in answers or ())])
 
     captions = tuple(f"sigma = {level.sigma:g}" for level in levels) * 3
-    return Plan(process(), low=0.0, columns=len(levels), captions=captions)
+    return Plan.of(process, low=0.0, columns=len(levels), captions=captions)
 
 
 @technique("mnist-pure-noise")
@@ -115,39 +120,61 @@ def mnist_pure_noise(recipe: Recipe, house: House) -> Plan:
     card = house.card(f"mnist/denoiser/{recipe['snapshot']}")
     eps = Rng(range(recipe["seed"], recipe["seed"] + recipe["count"])).normal(card.shape)
     nothing = Condition((None,) * recipe["count"])
-    process = ask_once(eps, Level(0.0, 0.0, 1.0), given(card, nothing))
-    return Plan(process, low=0.0, columns=SIDE_BY_SIDE)
+    begin = partial(ask_once, eps, Level(0.0, 0.0, 1.0), given(card, nothing))
+    return Plan.of(begin, low=0.0, columns=SIDE_BY_SIDE)
 
 
 @technique("mnist-sample")
 def mnist_sample(recipe: Recipe, house: House) -> Plan:
     """Digits out of noise, with classifier-free guidance where the model knows classes."""
     wanted = digits(recipe["digits"])
-    process = _mnist_digits(recipe, house, recipe["conditioning"], wanted, recipe["gamma"])
-    return Plan(process, low=0.0, columns=columns(recipe["digits"]), captions=_names(wanted))
+    told, gamma = recipe["conditioning"], recipe["gamma"]
+    begin = partial(_mnist_digits, recipe.values, house, told, wanted, gamma)
+    return Plan.of(begin, low=0.0, columns=columns(recipe["digits"]), captions=_names(wanted))
 
 
 @technique("mnist-gamma-sweep")
 def mnist_gamma_sweep(recipe: Recipe, house: House) -> Plan:
     """The same noise under several guidance scales: a row per gamma, a column per digit."""
     wanted = digits(recipe["digits"])
-    rows = [_mnist_digits(recipe, house, "class", wanted, gamma) for gamma in recipe["gammas"]]
+
+    def begin() -> Process:
+        rows = [_mnist_digits(recipe.values, house, "class", wanted, gamma) for gamma in recipe["gammas"]]
+        return processes.together(*rows)
+
     captions = tuple(f"{digit}, gamma = {gamma:g}" for gamma in recipe["gammas"] for digit in wanted)
-    return Plan(processes.together(*rows), low=0.0, columns=len(wanted), captions=captions)
+    return Plan.of(begin, low=0.0, columns=len(wanted), captions=captions)
 
 
-def _mnist_digits(recipe: Recipe, house: House, told: str, wanted: list[int], gamma: float) -> Process:
-    card = house.card(f"mnist/{recipe['model']}-{told}/{recipe['snapshot']}")
+@technique("mnist-snapshots")
+def mnist_snapshots(recipe: Recipe, house: House) -> Plan:
+    """The same noise and settings on two snapshots of the weights: first the digits of the early one, then
+    those of the last."""
+    wanted, told = digits(recipe["digits"]), recipe["conditioning"]
+    settings = [{**recipe.values, "snapshot": each} for each in SNAPSHOTS]
+
+    def begin() -> Process:
+        runs = [_mnist_digits(each, house, told, wanted, recipe["gamma"]) for each in settings]
+        return processes.together(*runs)
+
+    captions = tuple(f"{digit}, {each}" for each in SNAPSHOTS for digit in wanted)
+    return Plan.of(begin, low=0.0, columns=columns(recipe["digits"]), captions=captions)
+
+
+def _mnist_digits(
+    settings: Mapping[str, Any], house: House, told: str, wanted: list[int], gamma: float
+) -> Process:
+    card = house.card(f"mnist/{settings['model']}-{told}/{settings['snapshot']}")
     null = Condition((None,) * len(wanted))
     cond = Condition(tuple(wanted))
     estimate = guided(card, cond, null, gamma) if told == "class" else given(card, null)
-    rng = Rng(range(recipe["seed"], recipe["seed"] + len(wanted)))
+    rng = Rng(range(settings["seed"], settings["seed"] + len(wanted)))
     return denoise(
         rng.normal(card.shape),
-        path_of(card, recipe["steps"]),
+        path_of(card, settings["steps"]),
         estimate,
         rng,
-        solver=solver_of(recipe["solver"], card),
+        solver=solver_of(settings["solver"], card),
     )
 
 

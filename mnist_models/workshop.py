@@ -1,58 +1,74 @@
 """Where visitors of a server train: aside, on one core at low priority, and only a few at a time.
 
-workshop = Workshop()
-for progress in workshop.train(Settings.of(objective="flow")): ...      closing the iterator stops it
+Workshop().serve(studio)
+job = studio.start(Settings.of(objective="flow").recipe, owner)     tells its Progress, ends with Trained
 """
 
 import contextlib
 import os
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import torch
 
+from diffusion_core.recipes import Recipe
 from diffusion_core.serving.engine import Busy
-from diffusion_core.serving.result import duration
-from diffusion_core.serving.run import Cancelled, Mailbox, Stop
-from mnist_models.live import SECONDS_AT_MOST, Progress, Settings, training
+from diffusion_core.serving.job import Job
+from diffusion_core.serving.result import Result, duration
+from diffusion_core.serving.studio import Studio
+from mnist_models.live import SECONDS_AT_MOST, TRAINING, Progress, Settings, training
 
 LOW_PRIORITY = 10  # of 0..19, as `nice` counts
 
 
+class Trained(NamedTuple):
+    """What a training ends with: its last Progress, which has all losses and drawings."""
+
+    recipe: Recipe
+    progress: Progress
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of its drawings, and of its losses, 32 each as Python keeps them."""
+        return sum(each.pictures.nbytes for each in self.progress.drawings) + 32 * len(self.progress.losses)
+
+    def thumbnail(self) -> str:
+        """Its last drawing on a small square, as a data URI."""
+        pictures = self.progress.drawings[-1].pictures
+        return Result(self.recipe, pictures, 0.0, 1.0, len(pictures), (), [], 0.0).thumbnail()
+
+
 class Workshop:
-    """Room for `places` trainings at a time; whoever comes next hears how long to wait.
+    """Room for `places` trainings at a time; whoever comes next hears how long to wait."""
 
-    patience  seconds after which a run whose reader is gone stops by itself
-    """
-
-    def __init__(self, places: int = 1, patience: float = 60.0):
-        self.places, self.patience = places, patience
+    def __init__(self, places: int = 1):
+        self.places = places
         self._pace: dict[tuple[str, int], float] = {}  # (objective, width) -> seconds per digit, last seen
-        self._runs: list[_Run] = []
+        self._jobs: list[Job] = []
         self._lock = threading.Lock()
 
-    def train(self, settings: Settings, stop: Stop | None = None) -> Iterator[Progress]:
-        """The newest Progress whenever there is one, to the last. Closing the iterator stops the run; so
-        does stop.now(), and then this raises Cancelled.
+    def serve(self, studio: Studio) -> None:
+        """Make the studio's jobs that are trainings."""
+        studio.makers[TRAINING] = self.train
+
+    def train(self, job: Job) -> Trained:
+        """Train on the thread of this job: a Progress after every step. Ends after the step under way where
+        the job is cancelled.
 
         Busy if every place is taken; otherwise what `training` raises.
         """
-        run = self._admitted(settings)
-        if stop:
-            stop.attach(run.halt)
-        try:
-            for progress in run.news:
+        settings = Settings.of(**job.recipe.values)
+        with self._admitted(job):
+            step_back()
+            for progress in training(settings):
                 if progress.step:
-                    self._pace[settings.objective, settings.width] = progress.seconds / (
-                        progress.step * settings.batch
-                    )
-                yield progress
-            if stop and stop.asked:
-                raise Cancelled
-        finally:
-            run.stop()
+                    each = progress.seconds / (progress.step * settings.batch)
+                    self._pace[settings.objective, settings.width] = each
+                job.put(progress)
+                job.check()
+        return Trained(job.recipe, progress)
 
     def cost(self, settings: Settings) -> str:
         """What a run takes: digits, and seconds if such a one was run before."""
@@ -68,59 +84,25 @@ class Workshop:
     @property
     def running(self) -> int:
         """How many train right now."""
-        return len(self._runs)
+        return len(self._jobs)
 
-    def _admitted(self, settings: Settings) -> "_Run":
+    @contextlib.contextmanager
+    def _admitted(self, job: Job) -> Iterator[None]:
         with self._lock:
-            if len(self._runs) >= self.places:
-                newest = [run.news.newest for run in self._runs]
+            if len(self._jobs) >= self.places:
+                newest = [each.latest for each in self._jobs]
                 waits = [each.to_go for each in newest if each and each.to_go is not None]
                 when = f"in about {duration(min(waits))}" if waits else "in a few minutes"
                 raise Busy(
                     "Somebody else is training a model here, and there is room for "
                     f"{self.places} at a time. Try again {when}."
                 )
-            run = _Run(settings, self.patience, self._left)
-            run.start()
-            self._runs.append(run)
-        return run
-
-    def _left(self, run: "_Run") -> None:
-        with self._lock:
-            self._runs.remove(run)
-
-
-class _Run(threading.Thread):
-    """A training in a thread of its own; `left` is called with it when it ends, however it ends."""
-
-    def __init__(self, settings: Settings, patience: float, left: Callable):
-        super().__init__(name="training", daemon=True)
-        self.settings, self.patience, self.left = settings, patience, left
-        self.news: Mailbox[Progress] = Mailbox()
-        self._stopping = False
-
-    def run(self) -> None:
-        wrong = None
+            self._jobs.append(job)
         try:
-            step_back()
-            for progress in training(self.settings):
-                self.news.put(progress)
-                if self._stopping or time.monotonic() - self.news.last_read > self.patience:
-                    break
-        except Exception as error:
-            wrong = error
+            yield
         finally:
-            self.left(self)
-            self.news.end(error=wrong)
-
-    def halt(self) -> None:
-        """End after the step under way."""
-        self._stopping = True
-
-    def stop(self) -> None:
-        """The same, and wait for it."""
-        self.halt()
-        self.join()
+            with self._lock:
+                self._jobs.remove(job)
 
 
 def step_back() -> None:

@@ -92,13 +92,9 @@ def _told(ask: Callable[[], Any]) -> Any:
 
 
 def _endpoint(studio: Studio, technique: str, about: str) -> Callable:
-    def made(recipe: Recipe, owner: str):
-        *_, result = studio.run(recipe, owner=owner)
-        return result
-
     def run(settings: dict, request: gr.Request) -> tuple[str, dict, float, list[str]]:
         recipe = _told(lambda: _recipe(technique, settings))
-        result = _told(lambda: made(recipe, request.session_hash or "api"))
+        result = _told(studio.start(recipe, request.session_hash or "api", keep=False).wait)
         png = export.with_recipe(sheet(result), result.recipe)
         file = _told(lambda: gradio_compat.file_of(png, f"darkroom-{technique}.png"))
         return file, result.recipe.to_dict(), result.seconds, list(result.notices)

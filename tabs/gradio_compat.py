@@ -96,6 +96,15 @@ def file_of(data: bytes, name: str) -> str:
     return str(path)
 
 
+def stored(data: bytes, name: str, troubles: list[str]) -> dict:
+    """A download button's update: the file, or none if the disk is full; then the list says so."""
+    try:
+        return gr.update(value=file_of(data, name), interactive=True)
+    except DiskFull as error:
+        troubles.append(str(error))
+        return gr.update(value=None, interactive=False)
+
+
 def _served() -> Path:
     folder = Path(get_upload_folder()) / "made-here"
     folder.mkdir(parents=True, exist_ok=True)

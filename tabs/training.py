@@ -3,8 +3,6 @@
 import contextlib
 import html
 import time
-from collections.abc import Iterator
-from itertools import zip_longest
 from pathlib import Path
 
 import gradio as gr
@@ -13,14 +11,15 @@ import pandas as pd
 from diffusion_core.images import convert, grid
 from diffusion_core.recipes import Recipe
 from diffusion_core.recipes.recipe import field_of
-from diffusion_core.serving.result import Cost, Frame, Result
-from diffusion_core.serving.run import Stop
+from diffusion_core.serving.job import Job
+from diffusion_core.serving.result import Frame, Result
 from diffusion_core.serving.studio import Studio
-from mnist_models import history, zoo
+from mnist_models import history, live, zoo
+from mnist_models.techniques import SNAPSHOTS
 from mnist_models.workshop import Workshop
 from tabs import gradio_compat, static
 from tabs.components import figures, form, intro, training_live
-from tabs.session import messages
+from tabs.components.run_panel import Bench
 
 TITLE = "Training"
 TEXT = (
@@ -50,7 +49,7 @@ COLOURS = {
     "denoiser": "#d96a12",
 }
 END, ALL = "the end, enlarged", "all of it"
-SNAPSHOTS = ("early", "last")
+SNAPSHOTS_OF = "mnist-snapshots"  # the technique
 PLOT_SECONDS = 0.15  # a plot that gets points and axes at once would draw its old points on the new axes
 COMPARED = ("model", "conditioning", "gamma", "steps", "seed")
 
@@ -58,13 +57,15 @@ COMPARED = ("model", "conditioning", "gamma", "steps", "seed")
 def build(studio: Studio, root: Path = zoo.FOLDER) -> None:
     """The tab's page; call it inside its gr.Tab. root: the folder of the shipped models."""
     intro.lead(TITLE, TEXT, EQUATION)
-    with gr.Tabs(overflow_behavior="wrap"):
-        with gr.Tab("Train here"):
-            training_live.page(Workshop())
+    workshop = Workshop()
+    workshop.serve(studio)
+    with gr.Tabs(overflow_behavior="wrap") as tabs:
+        with gr.Tab("Train here", id=live.TRAINING):
+            training_live.page(studio, workshop, (tabs, live.TRAINING))
         with gr.Tab("Curves"):
             _curves_page(root)
-        with gr.Tab("Snapshots"):
-            _both_page(studio, root)
+        with gr.Tab("Snapshots", id=SNAPSHOTS_OF):
+            _both_page(studio, root, tabs)
         with gr.Tab("Facts"):
             gr.HTML(facts(root), css_template=static.text("facts.css"), elem_id="training-facts")
 
@@ -143,89 +144,49 @@ def limits(training: pd.DataFrame, test: pd.DataFrame, part: str) -> dict[str, l
 # early against last
 
 
-def _both_page(studio: Studio, root: Path) -> None:
+class SnapshotsBench(Bench):
+    """The Bench of two snapshots: both are shown as they come, side by side."""
+
+    more_parts = ("pictures",)
+    root: Path
+
+    def pictures_here(self, root: Path) -> None:
+        self.root = root
+        waiting = side_by_side(None, self.recipe_of(), root)
+        self.pictures = gr.HTML(waiting, elem_id="snapshots")
+        self.after.append((lambda result: side_by_side(result, result.recipe, root), self.pictures))
+
+    def _live(self, frame: Frame, job: Job) -> dict:
+        return super()._live(frame, job) | {self.pictures: side_by_side(frame, job.recipe, self.root)}
+
+
+def _both_page(studio: Studio, root: Path, tabs: gr.Tabs) -> None:
     gr.Markdown(BOTH_TEXT, elem_classes="lead")
     with gr.Row():
         with gr.Column(scale=2, min_width=300):
-            controls = {name: form.control(field_of("mnist-sample", name)) for name in COMPARED}
-            first = Recipe.of("mnist-sample")
-            cost = gr.Markdown(messages.cost_line(lambda: cost_of_both(studio, first)), elem_classes="cost")
-            with gr.Row():
-                run_button = gr.Button("Run", variant="primary", min_width=120, elem_classes="run-button")
-                stop_button = gr.Button("Stop", min_width=120, interactive=False, elem_classes="stop-button")
-            status = gr.HTML(messages.status("Ctrl+Enter runs, Esc stops."), elem_classes="status")
+            controls = {name: form.control(field_of(SNAPSHOTS_OF, name)) for name in COMPARED}
+            bench = SnapshotsBench(studio, SNAPSHOTS_OF, controls, inside=(tabs, SNAPSHOTS_OF))
+            bench.buttons()
         with gr.Column(scale=5, min_width=320):
-            pictures = gr.HTML(side_by_side([None, None], first, root), elem_id="snapshots")
-    inputs = list(controls.values())
-
-    stops = messages.Stops()
-
-    def recipe_of(values) -> Recipe:
-        return Recipe.of("mnist-sample", digits="0-9", **dict(zip(controls, values)))
-
-    def cost_of(*values) -> str:
-        return messages.cost_line(lambda: cost_of_both(studio, recipe_of(values)))
-
-    def run(request: gr.Request, *values):
-        with stops.running(request.session_hash) as stop:
-            try:
-                yield [messages.status("Starting…", 0.0), gradio_compat.STOPS, gr.skip()]
-                yield from developing(recipe_of(values), request.session_hash, stop)
-            except Exception as error:
-                yield [messages.ended_by(error), gr.update(interactive=False), gr.skip()]
-
-    def developing(recipe: Recipe, owner: str, stop: Stop):
-        last = 0.0
-        for events in both(studio, recipe, owner, stop):
-            ended = all(isinstance(event, Result) for event in events)
-            if not ended and time.monotonic() - last < messages.PREVIEW_SECONDS:
-                continue
-            last = time.monotonic()
-            running = [event for event in events if isinstance(event, Frame)]
-            line = messages.status_of(running[-1]) if running else messages.done(events[-1])
-            yield [line, gr.update(interactive=not ended), side_by_side(events, recipe, root)]
-
-    run_button.click(run, inputs, [status, stop_button, pictures], trigger_mode="once", **gradio_compat.QUIET)
-    stop_button.click(stops.press, None, status, **gradio_compat.AT_ONCE)
-    gradio_compat.on_change(inputs, cost_of, inputs, cost)
+            bench.pictures_here(root)
+    bench.wire()
 
 
-def both(studio: Studio, recipe: Recipe, owner: str, stop: Stop) -> Iterator[list[Frame | Result]]:
-    """One recipe on the early and on the last weights, side by side: the newest event of each."""
-    runs = [studio.run(recipe.changed(snapshot=snapshot), owner, stop) for snapshot in SNAPSHOTS]
-    with contextlib.ExitStack() as stack:
-        for each in runs:
-            stack.enter_context(contextlib.closing(each))
-        newest: list[Frame | Result | None] = [None, None]
-        for events in zip_longest(*runs):
-            newest = [new or old for new, old in zip(events, newest)]
-            yield newest
-
-
-def cost_of_both(studio: Studio, recipe: Recipe) -> Cost:
-    """Both snapshots together; they are walked side by side, so the steps are those of one."""
-    costs = [studio.cost(recipe.changed(snapshot=snapshot)) for snapshot in SNAPSHOTS]
-    seconds = None if any(cost.seconds is None for cost in costs) else sum(cost.seconds for cost in costs)
-    return Cost(costs[0].calls, sum(cost.rows for cost in costs), seconds)
-
-
-def side_by_side(events: list[Frame | Result | None], recipe: Recipe, root: Path) -> str:
+def side_by_side(shown: Frame | Result | None, recipe: Recipe, root: Path) -> str:
     """Ten digits of each snapshot, in two rows of five; frames of that size where there is nothing yet."""
-    shown = []
-    for snapshot, event in zip(SNAPSHOTS, events):
-        if event is None:
-            caption = html.escape(caption_of(snapshot, recipe, root))
+    figures_of = []
+    for k, snapshot in enumerate(SNAPSHOTS):
+        caption = caption_of(snapshot, recipe, root)
+        if shown is None:
             waiting = '<div class="waiting ten">Press Run.</div>'
-            shown.append(f"<figure>{waiting}<figcaption>{caption}</figcaption></figure>")
+            figures_of.append(f"<figure>{waiting}<figcaption>{html.escape(caption)}</figcaption></figure>")
             continue
-        x, ends = getattr(event, "pictures", None), (0.0, 1.0)
-        if isinstance(event, Frame):
-            x, ends = event.x, convert.noisy_range(0.0, 1.0, event.level.sigma)
-        sheet = grid.grid(x, 5, *ends, zoom=4)
-        shown.append(
-            figures.figure(sheet, caption_of(snapshot, recipe, root), lossy=isinstance(event, Frame))
-        )
-    return figures.side_by_side(shown, "whole")
+        live_now = isinstance(shown, Frame)
+        x = shown.x if live_now else shown.pictures
+        ends = convert.noisy_range(0.0, 1.0, shown.level.sigma) if live_now else (0.0, 1.0)
+        sheet = grid.grid(x.chunk(len(SNAPSHOTS))[k], 5, *ends, zoom=4)
+        figures_of.append(figures.figure(sheet, caption, lossy=live_now))
+    return figures.side_by_side(figures_of, "whole")
 
 
 def caption_of(snapshot: str, recipe: Recipe, root: Path) -> str:

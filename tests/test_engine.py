@@ -123,6 +123,19 @@ def test_what_belongs_to_a_row_is_cut_with_it():
     assert all(rows.noise.tolist() == [0.25] * len(rows.labels) for rows in fake.asked)
 
 
+def test_an_engine_without_a_thread_is_drained_by_one_at_a_time():
+    fake = FakeNetwork()
+    engine = manual(fake)
+    runs = [engine.submit(digits_of((k,), steps=40, seed=k), owner=str(k)) for k in range(4)]
+    waiting = [threading.Thread(target=run.result) for run in runs]
+    for each in waiting:
+        each.start()
+    for each in waiting:
+        each.join(30)
+    assert all(run.done for run in runs) and fake.rows == 4 * 40 * 2
+    torch.testing.assert_close(runs[2].result(), alone(digits_of((2,), steps=40, seed=2)), rtol=0, atol=1e-6)
+
+
 # fairness
 
 
@@ -167,21 +180,25 @@ def test_who_was_there_long_is_not_punished_by_a_newcomer():
     assert ticks <= 22  # ten steps left, every other tick
 
 
-# reading
+# handing over
 
 
-def test_a_slow_reader_gets_the_newest_step():
-    engine = manual(FakeNetwork())
-    run = engine.submit(digits_of(steps=10))
-    steps = iter(run)
+def test_every_step_is_handed_over_in_order():
+    engine, steps = manual(FakeNetwork()), []
+    run = engine.submit(digits_of(steps=10), hand=steps.append)
     engine.tick()
-    assert next(steps).index == 1
-    for _ in range(5):
-        engine.tick()
-    assert next(steps).index == 6
+    assert [step.index for step in steps] == [0, 1] and not run.wait(0)
     finish(engine)
-    assert [step.index for step in steps] == [9]
-    assert list(run)[-1].index == 9 and run.result().shape == (1, 1, 4, 4)
+    assert [step.index for step in steps] == list(range(10)) and run.result().shape == (1, 1, 4, 4)
+
+
+def test_a_hand_that_fails_fails_its_run_alone():
+    engine = manual(FakeNetwork())
+    bad, good = engine.submit(digits_of(), hand=lambda step: 1 / 0), engine.submit(digits_of())
+    finish(engine)
+    with pytest.raises(ZeroDivisionError):
+        bad.result()
+    assert good.result().shape == (1, 1, 4, 4)
 
 
 def test_steps_without_asks_need_no_network():
@@ -205,9 +222,9 @@ def test_eight_at_once_from_eight_threads():
 
     def visitor(k: int):
         start.wait()
-        run = engine.submit(digits_of(wanted[k], steps=30, seed=k), owner=str(k))
-        seen[k] = [step.index for step in run]
-        pictures[k] = run.result()
+        seen[k] = []
+        hand = lambda step: seen[k].append(step.index)  # noqa: E731
+        pictures[k] = engine.submit(digits_of(wanted[k], steps=30, seed=k), str(k), hand).result()
 
     threads = [threading.Thread(target=visitor, args=(k,)) for k in range(8)]
     for thread in threads:
@@ -218,7 +235,7 @@ def test_eight_at_once_from_eight_threads():
     for k in range(8):
         expected = alone(digits_of(wanted[k], steps=30, seed=k))
         torch.testing.assert_close(pictures[k], expected, rtol=0, atol=1e-6)
-        assert seen[k] == sorted(set(seen[k])) and seen[k][-1] == 29
+        assert seen[k] == list(range(30))
 
 
 def test_the_engine_learns_what_a_row_costs(monkeypatch):

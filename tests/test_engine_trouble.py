@@ -18,7 +18,7 @@ from diffusion_core.loop import Step
 from diffusion_core.processes import together
 from diffusion_core.serving import engine as engine_module
 from diffusion_core.serving.engine import Busy, Engine, OutOfMemory
-from diffusion_core.serving.run import Cancelled
+from diffusion_core.serving.result import Cancelled
 
 LEVELS = schedule("ddpm-linear")
 OTHER = replace(TINY, name="other")
@@ -48,26 +48,7 @@ def test_cancelling_frees_the_slot_at_the_next_tick():
     assert closed == [True] and engine.running == 0 and len(fake.asked) == 1
     with pytest.raises(Cancelled):
         run.result()
-    with pytest.raises(Cancelled):
-        list(run)
     engine.submit(digits_of())
-
-
-def test_a_run_that_nobody_reads_is_dropped():
-    engine = manual(FakeNetwork(), patience=60)
-    left, read = engine.submit(digits_of(steps=50)), engine.submit(digits_of(steps=50))
-    steps = iter(read)
-    engine.tick()
-    for _ in range(3):
-        read.last_read -= 61  # a minute goes by
-        next(steps)
-        engine.tick()
-    assert not left.done and not read.done
-    left.last_read -= 61
-    engine.tick()
-    assert not read.done and engine.running == 1
-    with pytest.raises(Cancelled):
-        left.result()
 
 
 def test_closing_ends_the_thread_and_whoever_waits():
@@ -78,8 +59,9 @@ def test_closing_ends_the_thread_and_whoever_waits():
 
     before = set(threading.enumerate())
     engine = Engine({"fake": Slow()}.__getitem__)
-    run = engine.submit(digits_of(steps=1000))
-    next(iter(run))
+    started = threading.Event()
+    run = engine.submit(digits_of(steps=1000), hand=lambda step: started.set())
+    assert started.wait(20)
     assert len(set(threading.enumerate()) - before) == 1
     engine.close()
     with pytest.raises(Cancelled):
@@ -93,6 +75,7 @@ def test_closing_ends_the_thread_and_whoever_waits():
 def test_python_ends_while_an_engine_works():
     """A thread inside torch while the interpreter goes would abort it: 'terminate called ...'."""
     program = """
+        import threading
         import torch
         from fakes import FakeNetwork, digits_of
         from diffusion_core.serving.engine import Engine
@@ -102,8 +85,10 @@ def test_python_ends_while_an_engine_works():
                 torch.nn.functional.conv2d(torch.randn(8, 64, 56, 56), torch.randn(64, 64, 3, 3))
                 return super().forward(rows)
 
-        run = Engine({"fake": Heavy()}.__getitem__).submit(digits_of(steps=1000))
-        next(iter(run))
+        started = threading.Event()
+        engine = Engine({"fake": Heavy()}.__getitem__)
+        engine.submit(digits_of(steps=1000), hand=lambda step: started.set())
+        started.wait()
         print("leaving")
     """
     tests = Path(__file__).parent
@@ -137,7 +122,7 @@ def test_a_process_that_fails_fails_alone():
     with pytest.raises(ZeroDivisionError, match="mine"):
         bad.result()
     with pytest.raises(KeyError):
-        list(worse)
+        worse.result()
 
 
 def test_an_ask_that_fails_fails_alone():

@@ -39,6 +39,7 @@ OTHERS = {
     "mnist-pure-noise": {"count": 3, "snapshot": "early", "seed": 3},
     "mnist-sample": {"model": "ddpm", "gamma": 3, "digits": "27", "steps": 6, "solver": "ddim", "seed": 4},
     "mnist-gamma-sweep": {"gammas": [0, 4], "digits": "38", "steps": 4, "solver": "dpm++ 2m", "seed": 5},
+    "mnist-snapshots": {"model": "ddpm", "gamma": 2, "digits": "96", "steps": 5, "seed": 6},
 }
 """A quick recipe of each technique, other than the default one; those on text models stand in SETTINGS."""
 
@@ -104,7 +105,7 @@ def kept(recipe: Recipe) -> dict:
 
 
 def test_recipes_are_the_same_as_text_in_a_png_and_as_links(house, golden):
-    assert len(SCHEMAS) == 23 and {*OTHERS, *SETTINGS} <= set(SCHEMAS)
+    assert len(SCHEMAS) == 24 and {*OTHERS, *SETTINGS} <= set(SCHEMAS)
     now = {name: {which: kept(r) for which, r in recipes_of(name).items()} for name in SCHEMAS}
     same = golden("recipes", {"zlib": zlib.ZLIB_RUNTIME_VERSION, "recipes": now})
     for name, recipes in same["recipes"].items():
@@ -200,7 +201,7 @@ def test_endpoints_take_and_give_the_same(page, golden):
         }
         for name, info in named.items()
     }
-    assert len(now) == 24  # and /cost
+    assert len(now) == 25  # and /cost
     assert now == golden("endpoints", now)
 
 

@@ -113,6 +113,7 @@ def test_a_run_that_is_left_gives_its_model_back_too(studio, home):
     old = unet_of(studio, home / "one")
     finished(studio, sample(home / "two"))
     under_way.close()
+    studio.jobs.close()
     studio.engine.close()  # its last forward has ended
     assert gone(old)
 

@@ -8,7 +8,7 @@ import torch
 
 from diffusion_core.recipes import RecipeError
 from diffusion_core.serving.engine import Busy
-from diffusion_core.serving.run import Cancelled, Stop
+from diffusion_core.serving.result import Cancelled
 from mnist_models import data, live, synthetic
 from mnist_models.live import Settings
 from mnist_models.workshop import Workshop
@@ -127,68 +127,74 @@ def test_mnist_is_offered_only_where_it_is(monkeypatch, tmp_path):
 # one visitor at a time
 
 
-def test_the_second_visitor_hears_so_and_closing_makes_room():
-    workshop, settings = Workshop(), Settings.of(width=4, steps=3000, batch=4)
-    first = workshop.train(settings)
-    while next(first).step < live.SLOW_STEPS:
+@pytest.fixture
+def workshop(fake_studio):
+    """Of a studio; workshop.start(...) begins a training with these settings."""
+    made = Workshop()
+    made.serve(fake_studio)
+    made.start = lambda **settings: fake_studio.start(Settings.of(**settings).recipe, "me")
+    return made
+
+
+LONG = {"width": 4, "steps": 3000, "batch": 4}
+
+
+def test_the_second_visitor_hears_so_and_cancelling_makes_room(workshop):
+    first = workshop.start(**LONG)
+    news = first.watch()
+    while next(news).step < live.SLOW_STEPS:
         pass
+    second = workshop.start(**LONG)
     with pytest.raises(Busy, match=r"there is room for 1 at a time. Try again in about \d"):
-        next(workshop.train(settings))
-    first.close()
-    assert workshop.running == 0
-    second = workshop.train(settings)
-    assert next(second).of == 3000
-    second.close()
+        second.wait()
+    first.cancel()
+    with pytest.raises(Cancelled):
+        first.wait()
+    assert workshop.running == 0 and (first.state, second.state) == ("cancelled", "failed")
+    third = workshop.start(**LONG)
+    assert next(third.watch()).of == 3000
+    third.cancel()
+    with pytest.raises(Cancelled):
+        third.wait()
     assert workshop.running == 0
 
 
-def test_a_whole_run_gives_its_place_back_and_tells_its_pace():
-    workshop, settings = Workshop(), Settings.of(**SMALL)
+def test_a_whole_run_gives_its_place_back_and_tells_its_pace(workshop):
+    settings = Settings.of(**SMALL)
     assert "how long that takes shows once it runs" in workshop.cost(settings)
-    *_, last = workshop.train(settings)
-    assert last.step == 20 and len(last.losses) == 20
+    job = workshop.start(**SMALL)
+    trained = job.wait()
+    assert trained.progress.step == 20 and len(trained.progress.losses) == 20
+    assert job.thumbnail.startswith("data:image/jpeg") and trained.nbytes > 4 * 10 * 28 * 28 * 4
     assert workshop.running == 0
     assert "20 steps of 8 digits, 160 in all, " in workshop.cost(settings)
 
 
-def test_a_run_that_fails_gives_its_place_back(monkeypatch):
+def test_a_run_that_fails_gives_its_place_back(workshop, monkeypatch):
     def fails(name):
         raise RecipeError("The digits are gone.")
 
     monkeypatch.setattr(live, "digits", fails)
-    workshop = Workshop()
     with pytest.raises(RecipeError, match="The digits are gone"):
-        list(workshop.train(Settings.of(**SMALL)))
+        workshop.start(**SMALL).wait()
     assert workshop.running == 0
     monkeypatch.undo()
 
 
-def test_a_run_that_nobody_reads_ends_by_itself():
-    workshop = Workshop(patience=0.2)
-    abandoned = workshop.train(Settings.of(width=4, steps=3000, batch=4))
-    next(abandoned)
+def test_a_run_that_nobody_reads_ends_by_itself(workshop):
+    abandoned = workshop.start(**LONG)
+    abandoned.grace = 0.2
     until = time.monotonic() + 30
-    while workshop.running and time.monotonic() < until:
+    while not abandoned.ended and time.monotonic() < until:
         time.sleep(0.05)
-    assert workshop.running == 0
-    abandoned.close()
+    assert abandoned.state == "cancelled" and workshop.running == 0
 
 
-def test_training_leaves_the_threads_of_others_alone():
+def test_training_leaves_the_threads_of_others_alone(workshop):
     usual = torch.get_num_threads()
-    for _ in Workshop().train(Settings.of(**SMALL)):
-        pass
+    workshop.start(**SMALL).wait()
     counts = []
     fresh = threading.Thread(target=lambda: counts.append(torch.get_num_threads()))
     fresh.start()
     fresh.join()
     assert counts == [usual] and torch.get_num_threads() == usual
-
-
-def test_a_stop_button_ends_a_training_and_frees_its_place():
-    workshop, stop = Workshop(), Stop()
-    with pytest.raises(Cancelled):
-        for _ in workshop.train(Settings.of(width=4, steps=3000), stop):
-            stop.now()
-    *_, last = workshop.train(Settings.of(width=4, steps=20))
-    assert last.step == 20

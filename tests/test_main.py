@@ -27,6 +27,7 @@ FEW = {
     "mnist-pure-noise": {"count": 3},
     "mnist-sample": {"digits": "2026", "steps": 3},
     "mnist-gamma-sweep": {"digits": "12", "gammas": [0, 3], "steps": 2},
+    "mnist-snapshots": {"digits": "12", "steps": 2},
 }
 NOTHING_ASKED = "forward-noise"
 

@@ -88,7 +88,7 @@ def test_models_with_one_encoder_share_their_prompts(tiny_if, library):
 
 
 @pytest.mark.usefixtures("_installed")
-def test_prompts_are_read_on_the_visitors_thread_and_not_on_the_engines(tiny_if, library, studio):
+def test_prompts_are_read_on_the_thread_of_the_job_and_not_on_the_engines(tiny_if, library, studio):
     """The engine serves everybody; whoever brings a new prompt waits for the text encoder alone."""
     model, readers = found(str(tiny_if.stage_1)), []
     library.register(studio, model)
@@ -99,7 +99,7 @@ def test_prompts_are_read_on_the_visitors_thread_and_not_on_the_engines(tiny_if,
     for _ in range(2):
         *_, result = studio.run(recipe)
     assert result.pictures.isfinite().all()
-    assert readers == [threading.current_thread().name]
+    assert readers == ["job text-sample"]
 
 
 def test_who_builds_a_network_while_another_is_read_gets_one_with_weights(tiny_if, library):

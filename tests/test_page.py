@@ -183,11 +183,15 @@ def test_pure_noise_gives_an_average(page):
 
 def test_training_here_draws_and_stops(page):
     tab(page, "Training")
-    field(page, "live-steps").fill("3000")  # so many that the screenshot comes before the end
+    field(page, "mnist-training-steps").fill("3000")  # so many that the screenshot comes before the end
     run(page)
     status = seen(page, ".status").first
     expect(status).to_contain_text("to go", timeout=60_000)
     shoot(page, "training")
+    page.reload()  # it goes on, and is found again
+    expect(status).to_contain_text("to go", timeout=60_000)
+    expect(field(page, "mnist-training-steps")).to_have_value("3000")
+    expect(page.locator("#live-drawings img").first).to_be_visible()
     seen(page, ".stop-button").first.click()
     expect(status).to_contain_text("topped", timeout=20_000)
     for name in ("Curves", "Snapshots", "Facts"):

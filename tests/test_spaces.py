@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from fakes import FakeNetwork
 from packaging.requirements import Requirement
 from packaging.version import Version
 from text_house import text_techniques_installed as text_techniques_installed
@@ -22,8 +23,7 @@ from text_house import text_techniques_installed as text_techniques_installed
 from diffusion_core.models.faults import ModelError
 from diffusion_core.recipes import Recipe
 from diffusion_core.serving import zerogpu
-from diffusion_core.serving.result import Frame, Result
-from diffusion_core.serving.run import Cancelled, Stop
+from diffusion_core.serving.result import Cancelled, Frame, Result
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -81,8 +81,17 @@ def gpu(request):
     return GPU(request.param)
 
 
+class Steady(FakeNetwork):
+    """Slow enough that each of its steps can be seen."""
+
+    def forward(self, rows):
+        time.sleep(0.03)
+        return super().forward(rows)
+
+
 @pytest.fixture
-def studio(fake_studio, text_techniques_installed):
+def studio(fake_studio, text_techniques_installed, monkeypatch):
+    monkeypatch.setattr("fakes.FakeNetwork", Steady)
     return fake_studio
 
 
@@ -119,10 +128,11 @@ def test_small_models_stay_on_the_cpu_of_the_space(studio, gpu):
 def test_stop_ends_the_worker(studio, gpu, monkeypatch):
     monkeypatch.setattr(zerogpu, "PREVIEW_SECONDS", 0.0)
     zerogpu.take_over(studio, gpu)
-    stop = Stop()
+    job = studio.start(Recipe.of("text-sample", **TEXT | {"steps": "100"}), "me")
+    next(job.watch())
+    job.cancel()
     with pytest.raises(Cancelled):
-        for _ in studio.run(Recipe.of("text-sample", **TEXT), "me", stop):
-            stop.now()
+        job.wait()
     *_, result = made(studio, Recipe.of("text-sample", **TEXT))
     assert isinstance(result, Result)
 
@@ -178,9 +188,9 @@ def test_a_worker_is_not_stopped_by_locks_of_the_process_it_was_forked_from(stud
 
 
 def test_nothing_changes_elsewhere(studio):
-    usual = studio.run
+    usual = studio.make
     zerogpu.take_over(studio)
-    assert studio.run == usual and zerogpu.spaces is None
+    assert studio.make == usual and zerogpu.spaces is None
 
 
 @pytest.mark.parametrize("said", ["true", "1", "", None])

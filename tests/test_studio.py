@@ -18,7 +18,6 @@ from diffusion_core.recipes.recipe import SCHEMAS, Recipe, RecipeError
 from diffusion_core.samplers import Rng
 from diffusion_core.serving.engine import Busy
 from diffusion_core.serving.result import Frame, Result, duration
-from diffusion_core.serving.run import Cancelled, Stop
 from diffusion_core.serving.studio import Studio
 from diffusion_core.techniques.registry import TECHNIQUES
 from diffusion_core.techniques.text import TEXT_SCHEMAS
@@ -303,18 +302,3 @@ def test_a_network_is_loaded_once_however_many_want_it():
         thread.join()
     assert len(loads) == 1 and len(set(map(id, found))) == 1
     studio.engine.close()
-
-
-def test_a_stop_button_ends_a_run_under_way_and_one_that_has_not_begun(fake_studio):
-    recipe = Recipe.of("mnist-sample", steps=300)
-    stop = Stop()
-    with pytest.raises(Cancelled):
-        for frame in fake_studio.run(recipe, stop=stop):
-            assert isinstance(frame, Frame)
-            stop.now()
-    early = Stop()
-    early.now()
-    with pytest.raises(Cancelled):
-        list(fake_studio.run(recipe, stop=early))
-    *_, result = fake_studio.run(recipe.changed(steps=2), stop=Stop())
-    assert isinstance(result, Result)  # the engine serves on

@@ -5,10 +5,11 @@ from fakes import CASCADE
 from PIL import ImageChops
 from text_house import text_techniques_installed as _installed  # noqa: F401
 
-from diffusion_core.images import convert
+from diffusion_core.images import convert, grid
 from diffusion_core.recipes import Recipe
 from tabs import denoise, guidance, text_to_picture
-from tabs.components import text_page, text_results
+from tabs.components import text_results
+from tabs.session import messages
 
 pytestmark = pytest.mark.usefixtures("_installed")
 
@@ -52,9 +53,9 @@ def test_heads_of_tables():
 
 
 def test_notices_are_text_not_markup():
-    assert "<b>" not in text_page.said(["cut: <b>bold</b>"])
+    assert "<b>" not in messages.notes(["cut: <b>bold</b>"])
 
 
 @pytest.mark.parametrize("count, columns, wanted", [(1, 1, 1), (3, 3, 3), (4, 4, 2), (5, 5, 3), (8, 4, 4)])
 def test_a_long_row_is_broken_for_a_square_pane(count, columns, wanted):
-    assert text_page.squarish(count, columns) == wanted
+    assert grid.squarish(count, columns) == wanted

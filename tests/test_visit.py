@@ -10,15 +10,13 @@ import pytest
 import torch
 from fakes import FakeNetwork
 
-from diffusion_core.levels import CLEAN
 from diffusion_core.recipes import Recipe
+from diffusion_core.serving import job as job_module
 from diffusion_core.serving.engine import Busy
-from diffusion_core.serving.jobs import Developments
-from diffusion_core.serving.result import Kept, Result
-from diffusion_core.serving.run import Cancelled
+from diffusion_core.serving.job import Jobs
+from diffusion_core.serving.result import Cancelled
 from tabs import forward_noise, gradio_compat, mnist_sampler
 from tabs.session import messages, visit
-from tabs.session.keepsakes import Shelf, size_of
 from tabs.session.visit import Page, Visit
 
 ME = SimpleNamespace(session_hash="session", headers={"referer": "http://here/?a=b#c"})
@@ -38,7 +36,7 @@ def slow_studio(fake_studio, monkeypatch):
 
 def built(studio, tab=mnist_sampler) -> tuple[gr.Blocks, Page]:
     with gr.Blocks() as demo:
-        page = visit.opened()
+        page = visit.opened(studio)
         with gr.Tabs(), gr.Tab("one"):
             tab.build(studio)
         visit.gallery_here(page)
@@ -64,9 +62,9 @@ def said(bench, changes) -> str:
 
 def until_idle(page, seconds=20):
     end = time.monotonic() + seconds
-    while len(page.developments) and time.monotonic() < end:
+    while len(page.studio.jobs) and time.monotonic() < end:
         time.sleep(0.01)
-    assert not len(page.developments)
+    assert not len(page.studio.jobs)
 
 
 # the page
@@ -77,7 +75,7 @@ def test_two_pages_in_one_process_share_nothing(fake_studio):
     second, other = built(fake_studio)
     assert one.benches["mnist-sample"] is not other.benches["mnist-sample"]
     assert set(one.benches) == set(other.benches) == {"mnist-sample", "mnist-gamma-sweep"}
-    assert one.shelf is not other.shelf and one.visit("a") is not other.visit("a")
+    assert one.visit("a") is not other.visit("a")
     assert (one, other) == (vars(first)["darkroom_page"], vars(second)["darkroom_page"])
 
 
@@ -100,34 +98,36 @@ def test_a_run_that_lost_its_page_is_taken_up_and_found_when_it_is_done(bench):
         pass
     run.close()  # the phone is locked
     mine = bench.page.visit("me")
-    entry = mine.latest()
-    assert entry.under_way and bench.page.developments.get(entry.id)
-    again = list(bench.shown_again(entry, mine, "me", SimpleNamespace(session_hash="new", headers={})))
+    job = mine.latest()
+    assert job.state == "running" and job.readers == 0
+    again = list(bench.shown_again(job, mine, SimpleNamespace(session_hash="new", headers={})))
     assert any("Step" in said(bench, changes) for changes in again)
-    assert "Done" in said(bench, again[-1]) and again[-1][bench.run_id] == entry.id
-    assert not entry.under_way and entry.thumbnail.startswith("data:image/jpeg")
-    (later,) = bench.shown_again(entry, mine, "me", ME)  # another reload: the picture is still there
+    assert "Done" in said(bench, again[-1]) and again[-1][bench.run_id] == job.id
+    assert job.state == "done" and job.thumbnail.startswith("data:image/jpeg")
+    (later,) = bench.shown_again(job, mine, ME)  # another reload: the picture is still there
     assert "Done" in said(bench, later) and later[bench.result].size == again[-1][bench.result].size
-    assert bench._scrub(0, entry.id)[0] is not None
+    assert bench._scrub(0, job.id)[0] is not None
 
 
 def test_nobody_finds_a_run_without_its_visit(bench):
     list(bench._run(ME, *values(bench, steps=3)))
     mine = bench.page.visit("me")
-    assert len(mine.entries) == 1
+    assert mine.latest() and mine.get(mine.latest().id)
     for stranger in ("you", "", None, "x" * 1000, 7):
-        assert not bench.page.visit(stranger, "stranger").entries
+        theirs = bench.page.visit(stranger, "stranger")
+        assert theirs.latest() is None and theirs.get(mine.latest().id) is None
 
 
 def test_a_page_that_is_gone_leaves_no_work_behind(bench):
-    bench.page.developments.grace = 0.2
     run = bench._run(ME, *values(bench, steps=300))
     next(run)
+    mine = bench.page.visit("me")
+    assert mine.latest().grace == 120
+    mine.latest().grace = 0.2
     run.close()
     until_idle(bench.page)
-    mine = bench.page.visit("me")
-    assert mine.latest().wrong == messages.STOPPED
-    (changes,) = bench.shown_again(mine.latest(), mine, "me", ME)
+    assert mine.latest().state == "cancelled"
+    (changes,) = bench.shown_again(mine.latest(), mine, ME)
     assert "Stopped" in said(bench, changes)
     end = time.monotonic() + 10
     while bench.studio.engine.running and time.monotonic() < end:
@@ -140,7 +140,7 @@ def test_stop_works_on_a_run_that_was_taken_up(bench):
     next(run)
     run.close()
     mine = bench.page.visit("me")
-    again = bench.shown_again(mine.latest(), mine, "me", ME)
+    again = bench.shown_again(mine.latest(), mine, ME)
     next(again)
     assert bench._stop(SimpleNamespace(session_hash="new"), "me") == gr.skip()
     assert "Stopped. The settings are as they were" in said(bench, list(again)[-1])
@@ -156,6 +156,7 @@ def test_another_run_of_the_same_kind_makes_the_first_stop_and_keeps_the_page(be
     assert "Seed 2" in said(bench, last)
     assert all("Stopped" not in said(bench, changes) for changes in first)  # it says nothing more
     mine = bench.page.visit("me")
+    until_idle(bench.page)
     assert mine.gallery().count("<li>") == 1 and "seed 2" in mine.gallery()
 
 
@@ -181,35 +182,32 @@ def test_a_visit_remembers_so_many_runs(bench, monkeypatch):
     monkeypatch.setattr(visit, "SHOWN", 3)
     for seed in range(5):
         list(bench._run(ME, *values(bench, steps=1, digits="1", seed=seed)))
-    assert [entry.recipe["seed"] for entry in bench.page.visit("me").entries.values()] == [2, 3, 4]
+    mine = bench.page.visit("me")
+    assert [mine.get(key).recipe["seed"] for key in mine.ids] == [2, 3, 4]
 
 
-def test_a_recipe_with_a_picture_is_remembered_as_long_as_its_result(bench, monkeypatch):
-    monkeypatch.setattr(visit, "LONGEST_RECIPE", 10)
-    list(bench._run(ME, *values(bench, steps=1)))
-    entry = bench.page.visit("me").latest()
-    assert entry.recipe is None and bench.page.shelf.get(entry.id).recipe["steps"] == 1
-
-
-def result_of(pixels: int, **more) -> Result:
-    film = [Kept(0, CLEAN, torch.zeros(1, 1, 2, 2, dtype=torch.uint8), None)]
-    x = torch.zeros(1, 1, pixels, pixels)
-    return Result(Recipe.of("mnist-sample", **more), x, 0.0, 1.0, 1, (), film, 1.0)
-
-
-def test_the_shelf_holds_so_many_bytes_and_always_the_newest():
-    assert size_of(result_of(10)) == pytest.approx(404, abs=60)
-    shelf = Shelf(room=3 * size_of(result_of(10)))
-    keys = [shelf.put(result_of(10)) for _ in range(5)]
-    assert [shelf.get(key) is not None for key in keys] == [False, False, True, True, True]
-    large = shelf.put(result_of(1000), "mine")
-    assert large == "mine" and shelf.get("mine") and not any(map(shelf.get, keys))
-    assert shelf.get(None) is None and shelf.get("nobody") is None
+def test_a_result_that_later_ones_took_the_room_of_can_be_made_again(slow_studio):
+    """Its small picture and its settings stay."""
+    slow_studio.jobs = Jobs(room=55_000)
+    demo, page = built(slow_studio)
+    bench = page.benches["mnist-sample"]
+    for seed in range(3):
+        list(bench._run(ME, *values(bench, steps=1, digits="12", seed=seed)))
+    mine = page.visit("me")
+    first = mine.get(mine.ids[0])
+    assert first.result is None and mine.latest().result is not None
+    assert mine.gallery().count("<img") == 3
+    (changes,) = bench.shown_again(first, mine, ME)
+    assert "no longer kept here. Press Run to make it again" in said(bench, changes)
+    assert bench.updates(first.recipe)[bench.controls["seed"]] == 0
+    assert "no longer kept here" in bench._scrub(0, first.id)[-1]
+    assert "no longer kept here" in bench._scrub(0, "nobody")[-1]
+    del demo
 
 
 def test_visits_are_forgotten_oldest_first(monkeypatch):
     monkeypatch.setattr(visit, "VISITS", 2)
-    page = Page()
+    page = Page(SimpleNamespace(jobs=Jobs()))
     one = page.visit("one")
     page.visit("two")
     assert page.visit("one") is one  # looked at again
@@ -311,5 +309,5 @@ def test_missing_weights_are_named(tiny_root, tmp_path):
     del demo
 
 
-def test_developments_of_a_page_have_the_grace_of_two_minutes():
-    assert Page().developments.grace == Developments(None).grace == 120
+def test_a_run_of_a_page_goes_on_for_two_minutes():
+    assert job_module.GRACE == 120

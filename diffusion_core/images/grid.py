@@ -15,6 +15,16 @@ def zoom_for(columns: int, side: int, width: int = 720) -> int:
     return max(1, min(12, width // max(1, columns * (side + 2))))
 
 
+def in_two_rows(count: int, columns: int) -> int:
+    """Pictures in a row of a live pane, which is about square: a single long row is broken in two."""
+    return (count + 1) // 2 if count == columns and count > 5 else columns
+
+
+def squarish(count: int, columns: int) -> int:
+    """The same for large pictures: a single long row becomes about a square."""
+    return math.ceil(math.sqrt(count)) if count == columns and count > 3 else columns
+
+
 def kept_sheet(kept: Tensor, columns: int) -> Image.Image:
     """uint8 [B,C,H,W] on one sheet, as wide as the pictures that are there."""
     columns = min(columns, len(kept))

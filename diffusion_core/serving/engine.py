@@ -1,14 +1,14 @@
 """One owner of the networks. Runs ask, the engine answers, and nobody else touches a network.
 
-A tick: admit new runs, drop those that were cancelled or that nobody reads any more; gather the asks of
-all runs, fairly among their owners; one forward per network; hand the answers back, which moves each run
-one step. There is no waiting for a batch to fill: whoever is there rides along.
+A tick: admit new runs, drop those that were cancelled; gather the asks of all runs, fairly among their
+owners; one forward per network; hand the answers back, which moves each run one step. There is no waiting for
+a batch to fill: whoever is there rides along.
 
 Fair means: every owner has a clock that advances by the rows answered for them, and the owner whose clock
 is furthest behind is served first. A newcomer starts at the earliest clock among those being served. Where
 more come than are served side by side, they wait their turn, everybody's first run before anybody's second.
 
-An engine without a thread is drained: whoever waits for a run's news does the work meanwhile. So the same
+An engine without a thread is drained: whoever waits for a run does the work meanwhile. So the same
 engine serves where no thread may own the GPU for long, see zerogpu.py.
 """
 
@@ -21,9 +21,10 @@ from collections.abc import Callable
 
 import torch
 
-from diffusion_core.loop import Process
+from diffusion_core.loop import Process, Step
 from diffusion_core.models.network import Network
-from diffusion_core.serving.run import Cancelled, Piece, Run, pieces
+from diffusion_core.serving.result import Cancelled
+from diffusion_core.serving.run import Piece, Run, pieces
 
 CALM = 100  # forwards without trouble after which twice as many rows are tried again
 
@@ -40,8 +41,7 @@ class Engine:
     """networks: name -> Network, called on the engine's thread (a Studio loads before it submits).
 
     runs_at_most    more are refused with Busy
-    served_at_most  so many are served side by side, the others wait; place_of(owner) tells their place
-    patience        seconds after which a run that nobody reads is dropped
+    served_at_most  so many are served side by side, the others wait; place_of(run) tells their place
     thread          False: drained by its readers, or by whoever calls tick()
     """
 
@@ -51,10 +51,9 @@ class Engine:
         *,
         runs_at_most: int = 200,
         served_at_most: int = 48,
-        patience: float = 60.0,
         thread: bool = True,
     ):
-        self.networks, self.patience = networks, patience
+        self.networks = networks
         self.runs_at_most, self.served_at_most = runs_at_most, served_at_most
         self.ticks = self.rows = 0
         self.row_seconds: dict[str, float] = {}
@@ -63,21 +62,24 @@ class Engine:
         self._clock: dict[str, float] = {}
         self._limit: dict[str, int] = {}
         self._calm: dict[str, int] = {}
-        self._wake = threading.Condition()
+        self._wake, self._draining = threading.Condition(), threading.Lock()
         self._closed = False
         self._thread = threading.Thread(target=self._loop, name="engine", daemon=True) if thread else None
         if self._thread:
             self._thread.start()
             atexit.register(self.close)  # a thread inside a network while Python ends would abort it
 
-    def submit(self, process: Process, owner: str = "") -> Run:
-        """Take a process in; it starts at the next tick. Busy if too many are being served, or if closed."""
+    def submit(self, process: Process, owner: str = "", hand: Callable[[Step], object] | None = None) -> Run:
+        """Take a process in; it starts at the next tick. Busy if too many are being served, or if closed.
+
+        hand  is called with every step on the engine's thread, see Run
+        """
         with self._wake:
             if self._closed:
                 raise Busy("Darkroom is closing. Open it again in a moment.")
             if len(self._runs) >= self.runs_at_most:
                 raise Busy(f"{len(self._runs)} pictures are being made right now. Try again in a moment.")
-            run = Run(process, owner, next(self._numbers), None if self._thread else self._drain)
+            run = Run(process, owner, next(self._numbers), hand, None if self._thread else self._drain)
             clocks = [self._clock[r.owner] for r in self._runs]
             self._clock[owner] = max(self._clock.get(owner, 0.0), min(clocks, default=0.0))
             self._runs.append(run)
@@ -89,10 +91,9 @@ class Engine:
         """How many runs are being served, or wait for that."""
         return len(self._runs)
 
-    def place_of(self, owner: str) -> int:
-        """The place in the line of this owner's next run that waits; 0 if none waits."""
-        line = self._line()
-        return next((k + 1 for k, run in enumerate(line) if run.owner == owner), 0)
+    def place_of(self, run: Run) -> int:
+        """The place of a run in the line of those that wait; 0 if it does not wait."""
+        return next((k for k, other in enumerate(self._line(), 1) if other is run), 0)
 
     def close(self) -> None:
         """Cancel everything and end the thread."""
@@ -136,15 +137,14 @@ class Engine:
                         run.finish(error=error)
 
     def _drain(self) -> None:
-        with torch.inference_mode():
+        with self._draining, torch.inference_mode():
             self.tick()
 
     def _admit_and_drop(self) -> None:
-        now = time.monotonic()
         with self._wake:
             runs = list(self._runs)
         for run in runs:
-            if run.cancelled or now - run.last_read > self.patience:
+            if run.cancelled:
                 run.finish(error=Cancelled())
         with self._wake:
             self._forget_done()

@@ -3,8 +3,8 @@ that runs in a forked worker.
 
 What follows from it: `spaces` is imported before anything touches CUDA, so import this module first; the
 models are moved to the GPU when the app starts, and `spaces` hands them to each worker; what goes in and
-comes out is pickled; what a worker changes in memory stays there. No thread may own the GPU, so the engine of
-a worker has none: the run drains it (engine.py).
+comes out is pickled; what a worker changes in memory stays there. No thread may own the GPU for long, so the
+engine of a worker has none: its job drains it (engine.py).
 
     take_over(studio)      before the page is launched; does nothing anywhere else
 
@@ -27,11 +27,10 @@ from diffusion_core.models.catalog import BUILT_IN, STAGES
 from diffusion_core.models.faults import ModelError
 from diffusion_core.recipes import Recipe, RecipeError
 from diffusion_core.serving.engine import Busy, Engine, OutOfMemory
+from diffusion_core.serving.job import Job, Jobs
 from diffusion_core.serving.result import Frame, Result
-from diffusion_core.serving.run import Cancelled, Stop
 from diffusion_core.serving.studio import Studio
 
-Events = Iterator[Frame | Result]
 FRIENDLY = {error.__name__: error for error in (RecipeError, ModelError, Busy, OutOfMemory)}
 
 PREVIEW_SECONDS = 0.25  # between two frames that a worker sends
@@ -78,7 +77,7 @@ def take_over(studio: Studio, gpu: Callable | None = None, models: str | None = 
                 studio.network(f"{model}/{stage}")
             except (ModelError, RecipeError) as error:
                 print(error)
-    here, inside = studio.run, drained(studio)
+    here, inside = studio.make, drained(studio)
 
     @gpu(duration=lambda values, owner: seconds_for(studio, Recipe.from_dict(values)))
     def developed(values: dict[str, Any], owner: str) -> Iterator[bytes]:
@@ -87,17 +86,18 @@ def take_over(studio: Studio, gpu: Callable | None = None, models: str | None = 
                 event
             )  # by us: torch would pass handles of its memory, and the worker may be gone
 
-    def run(recipe: Recipe, owner: str = "", stop: Stop | None = None) -> Events:
-        if not needs_gpu(studio, recipe):
-            return here(recipe, owner, stop)
-        return heard(studio, developed(recipe.to_dict(), owner), stop)
+    def make(job: Job) -> Result:
+        if not needs_gpu(studio, job.recipe):
+            return here(job)
+        job.cost = studio.cost(job.recipe)
+        return heard(studio, developed(job.recipe.to_dict(), job.owner), job)
 
     def warm(name: str, rows: int = 8) -> None:
         if not of_text(name):  # here is no GPU to try it on
             warm_here(name, rows)
 
     warm_here = studio.warm
-    studio.run, studio.warm = run, warm
+    studio.make, studio.warm = make, warm
 
 
 def of_text(name: str) -> bool:
@@ -124,6 +124,7 @@ def drained(studio: Studio) -> Studio:
     process forks."""
     inside = copy.copy(studio)
     inside.engine, inside._changing = Engine(inside.network, thread=False), threading.RLock()
+    inside.jobs = Jobs()
     return inside
 
 
@@ -145,19 +146,21 @@ def told(inside: Studio, recipe: Recipe, owner: str) -> Iterator[Frame | Result 
         yield Wrong(kind, str(error))
 
 
-def heard(studio: Studio, events: Iterator[bytes], stop: Stop | None) -> Events:
-    """A run as it comes from a worker, as studio.run gives it."""
+def heard(studio: Studio, events: Iterator[bytes], job: Job) -> Result:
+    """What a worker made of a job. Its frames are put into the job as they come."""
     with contextlib.closing(events):
         for data in events:
-            if stop and stop.asked:
-                raise Cancelled
+            job.check()
             event = pickle.loads(data)
             if isinstance(event, Wrong):
                 raise FRIENDLY[event.kind](event.sentence)
             if isinstance(event, Learned):
                 studio.engine.row_seconds.update(event.row_seconds)
+            elif isinstance(event, Result):
+                return event
             else:
-                yield event
+                job.put(event)
+    raise RuntimeError("a worker ended without a picture")
 
 
 def portable(event: Frame | Result) -> Frame | Result:

@@ -1,6 +1,6 @@
 """A batch of seeds: `developed` is one run for all, `compared` is several, side by side on the same seeds."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from torch import Tensor
 
@@ -24,9 +24,8 @@ IN_A_ROW = 4  # pictures of a batch of seeds
 
 def developed(recipe: Recipe, house: House, build: Build, keep: Keep | None = None) -> Plan:
     """Noise -> stage I -> stage II if asked for, for a batch of seeds; `keep` holds at both stages."""
-    one = stages_of(recipe.values, house, build, keep)
-    return Plan(
-        side_by_side([one], recipe["count"]),
+    return Plan.of(
+        lambda: side_by_side([stages_of(recipe.values, house, build, keep)], recipe["count"]),
         columns=min(IN_A_ROW, recipe["count"]),
         captions=seeds_of(recipe.values),
     )
@@ -44,9 +43,13 @@ def compared(
     Every picture is the one that `developed` makes with these changes, up to rounding.
     """
     check_number(len(columns), recipe["count"])
-    runs = [stages_of({**recipe.values, **changes}, house, build, keep) for _, changes in columns]
+
+    def begin() -> Process:
+        runs = [stages_of({**recipe.values, **changes}, house, build, keep) for _, changes in columns]
+        return side_by_side(runs, recipe["count"])
+
     captions = per_seed(recipe.values, [caption for caption, _ in columns])
-    return Plan(side_by_side(runs, recipe["count"]), columns=len(columns), captions=captions)
+    return Plan.of(begin, columns=len(columns), captions=captions)
 
 
 def side_by_side(runs: Sequence[Stages], seeds: int) -> Process:
@@ -87,8 +90,10 @@ def per_seed(settings: Settings, captions: Sequence[str]) -> tuple[str, ...]:
     return tuple(f"{seed}{caption}" for seed in seeds for caption in captions)
 
 
-def laid_out(recipe: Recipe, runs: Sequence[Stages], columns: int, captions: Sequence[str]) -> Plan:
-    """Runs side by side, for each seed in rows of so many columns."""
-    check_number(len(runs), recipe["count"])
-    process = side_by_side(runs, recipe["count"])
-    return Plan(process, columns=columns, captions=per_seed(recipe.values, captions))
+def laid_out(
+    recipe: Recipe, runs: Callable[[], Sequence[Stages]], columns: int, captions: Sequence[str]
+) -> Plan:
+    """Runs side by side, one per caption, for each seed in rows of so many columns."""
+    check_number(len(captions), recipe["count"])
+    begin = lambda: side_by_side(runs(), recipe["count"])  # noqa: E731
+    return Plan.of(begin, columns=columns, captions=per_seed(recipe.values, captions))

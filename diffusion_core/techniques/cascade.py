@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from torch import Tensor
 from torch.nn import functional as F
 
-from diffusion_core import constraints, samplers
+from diffusion_core import samplers
 from diffusion_core.constraints import Constrain
 from diffusion_core.estimates import Card, Condition, Estimate, guided
 from diffusion_core.levels import Level, Path, noised, schedule, strided, with_jumps
@@ -74,9 +74,10 @@ Build = Callable[[Card, Tell, float], list[Estimate]]
 
 
 class Kept(NamedTuple):
-    """What is kept of a photo: after every step, and where the walk begins, (noise, first level) -> x."""
+    """What is kept of a photo: after every step, if anything, and where the walk begins, (noise, first
+    level) -> x."""
 
-    constrain: Constrain
+    constrain: Constrain | None
     begin: Callable[[Tensor, Level], Tensor]
 
 
@@ -141,11 +142,11 @@ def _walked(
     settings: Settings, stage: Stage, noise: Tensor, rng: Rng, build: Build, keep: Keep | None
 ) -> Process:
     """One stage, from noise [B,C,H,W] to a picture."""
-    kept = Kept(constraints.keep_all, constraints.keep_all) if keep is None else keep(stage.card, rng)
-    x = noise if noise.is_meta else kept.begin(noise, stage.path[0])
+    kept = keep(stage.card, rng) if keep else None
+    x = kept.begin(noise, stage.path[0]) if kept and not noise.is_meta else noise
     estimates = build(stage.card, stage.tell, stage.gamma)
     choices = {
-        "constrain": kept.constrain,
+        "constrain": kept and kept.constrain,
         "solver": solver_of(settings["solver"], settings["eta"], settings["maths"]),
         "threshold": threshold_of(settings["maths"], stage.card),
     }

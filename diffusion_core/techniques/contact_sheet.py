@@ -10,6 +10,7 @@ from functools import partial
 
 from diffusion_core import ranking
 from diffusion_core.filters import bank, part
+from diffusion_core.loop import Process
 from diffusion_core.ranking import Reading
 from diffusion_core.recipes import Recipe, parsing
 from diffusion_core.recipes.recipe import SCHEMAS
@@ -129,5 +130,9 @@ def _sheet(recipe: Recipe, house: House, make: Callable[[Recipe, House], Plan]) 
     score = partial(
         ranking.gains, card=card, readings=read, ts=ts, tell=telling(recipe["count"]), draws=draws
     )
-    process = ranking.ranked(made.process, score, len(ts) * draws, seeds_in(recipe.values), captions)
-    return made._replace(process=process, captions=captions)
+
+    def scored(process: Process) -> Process:
+        return ranking.ranked(process, score, len(ts) * draws, seeds_in(recipe.values), captions)
+
+    again = made.again and (lambda: scored(made.again()))
+    return made._replace(process=scored(made.process), captions=captions, again=again)

@@ -9,6 +9,7 @@ For each t of the recipe a column, with x_t = alpha x0 + sigma eps:
 """
 
 from dataclasses import replace
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -89,8 +90,8 @@ def blur(recipe: Recipe, house: House) -> Plan:
     x_ts, low = noised_at(recipe, house, card, rng_of(recipe.values)), frequencies(recipe["sigma"])[0]
     captions = per_seed(recipe.values, [*at_each(recipe, "noisy"), *at_each(recipe, "blurred")])
     level = schedule(card.schedule)[recipe["ts"][0]]
-    process = at_once(x_ts, table(x_ts, low(x_ts)), level)
-    return Plan(process, columns=len(recipe["ts"]), captions=captions)
+    begin = partial(at_once, x_ts, table(x_ts, low(x_ts)), level)
+    return Plan.of(begin, columns=len(recipe["ts"]), captions=captions)
 
 
 def one_step(recipe: Recipe, house: House) -> Plan:
@@ -101,7 +102,7 @@ def one_step(recipe: Recipe, house: House) -> Plan:
     Stage II is asked about the large picture at the same t, and sees the estimate of stage I, clamped to
     what pictures are, as the small one.
     """
-    rng, count, ts = rng_of(recipe.values), recipe["count"], recipe["ts"]
+    count, ts = recipe["count"], recipe["ts"]
 
     def asked(card: Card, x_ts: Tensor, besides: list[Tensor | None]) -> Process:
         levels, one = schedule(card.schedule), []
@@ -112,10 +113,12 @@ def one_step(recipe: Recipe, house: House) -> Plan:
         return together(*one)
 
     card = stage_card(recipe.values, house, "I")
-    x_ts = noised_at(recipe, house, card, rng)
-    process = asked(card, x_ts, [None] * len(ts))
-    if recipe["enlarge"] == "yes":
-        large = stage_card(recipe.values, house, "II")
+    large = stage_card(recipe.values, house, "II") if recipe["enlarge"] == "yes" else None
+
+    def begin() -> Process:
+        rng = rng_of(recipe.values)
+        x_ts = noised_at(recipe, house, card, rng)
+        process = asked(card, x_ts, [None] * len(ts))
 
         def enlarge(small: Tensor) -> Process:
             nonlocal x_ts
@@ -124,14 +127,14 @@ def one_step(recipe: Recipe, house: House) -> Plan:
             seen = [shown_to_stage_2(part, large, recipe["noise_level"], eps) for part in parts]
             return asked(large, x_ts, seen)
 
-        process = cascade(process, 1, enlarge, 1)
+        def with_noisy_above(process: Process) -> Process:
+            x0 = yield from row_per_seed(process, count)
+            return table(x_ts.to(x0.device), x0.unflatten(0, (count, len(ts))))
 
-    def with_noisy_above() -> Process:
-        x0 = yield from row_per_seed(process, count)
-        return table(x_ts.to(x0.device), x0.unflatten(0, (count, len(ts))))
+        return with_noisy_above(cascade(process, 1, enlarge, 1) if large else process)
 
     captions = per_seed(recipe.values, [*at_each(recipe, "noisy"), *at_each(recipe, "one step")])
-    return Plan(with_noisy_above(), columns=len(ts), captions=captions)
+    return Plan.of(begin, columns=len(ts), captions=captions)
 
 
 ROWS = ("noisy", "blurred", "one step", "iterative")
@@ -150,12 +153,12 @@ def denoise(recipe: Recipe, house: House) -> Plan:
     lists = [{mark: _from(t, recipe[mark]) for mark in ("steps", "steps_2")} for t in ts]
     settings = [{mark: ", ".join(map(str, steps)) for mark, steps in each.items()} for each in lists]
     columns = [(f"t = {t}", {**each, "start": 0, "start_2": 0}) for t, each in zip(ts, settings)]
-    once = one_step(recipe, house).process
-    walked = compared(recipe, house, guided_by(recipe), columns, from_photo(recipe.values, house)).process
+    once = one_step(recipe, house)
+    walked = compared(recipe, house, guided_by(recipe), columns, from_photo(recipe.values, house))
     stages = ("steps",) if recipe["enlarge"] == "no" else ("steps", "steps_2")
     asked = [max(len(each[mark]) for each in lists) for mark in stages]
 
-    def process() -> Process:
+    def process(once: Process, walked: Process) -> Process:
         of = len(stages) + sum(asked)
         noisy, one = (yield from numbered(once, 0, of)).unflatten(0, (count, 2, len(ts))).unbind(1)
         last = (yield from numbered(walked, len(stages), of)).unflatten(0, (count, len(ts)))
@@ -163,7 +166,7 @@ def denoise(recipe: Recipe, house: House) -> Plan:
         return torch.stack([noisy, low(noisy), one, last], dim=1).flatten(0, 2)
 
     captions = per_seed(recipe.values, [f"{row}, t = {t}" for row in ROWS for t in ts])
-    return Plan(process(), columns=len(ts), captions=captions)
+    return Plan.of(lambda: process(once.again(), walked.again()), columns=len(ts), captions=captions)
 
 
 def _from(t: int, steps: str) -> list[int]:

@@ -18,6 +18,8 @@ def enlarge(recipe: Recipe, house: House) -> Plan:
     "Cascaded Diffusion Models", section 4).
     """
     small = photo_at(recipe.values, house, stage_card(recipe.values, house, "I"))
-    process = enlarged(recipe.values, house, small, rng_of(recipe.values), guided_by(recipe))
-    columns = min(IN_A_ROW, recipe["count"])
-    return Plan(process, columns=columns, captions=seeds_of(recipe.values))
+    return Plan.of(
+        lambda: enlarged(recipe.values, house, small, rng_of(recipe.values), guided_by(recipe)),
+        columns=min(IN_A_ROW, recipe["count"]),
+        captions=seeds_of(recipe.values),
+    )

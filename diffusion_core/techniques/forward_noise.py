@@ -1,5 +1,7 @@
 """Forward noise: x_t = alpha x0 + sigma eps at several t, on any picture."""
 
+from functools import partial
+
 import torch
 
 from diffusion_core.images import convert
@@ -40,8 +42,8 @@ def noise(recipe: Recipe, house: House) -> Plan:
     card = last_card(recipe, house)
     x_ts, levels = noised_at(recipe, house, card, rng_of(recipe.values)), schedule(card.schedule)
     captions = per_seed(recipe.values, [f"t = {t}, {levels[t].snr_db:+.1f} dB" for t in recipe["ts"]])
-    process = at_once(x_ts, table(x_ts), levels[recipe["ts"][0]])
-    return Plan(process, columns=len(recipe["ts"]), captions=captions)
+    begin = partial(at_once, x_ts, table(x_ts), levels[recipe["ts"][0]])
+    return Plan.of(begin, columns=len(recipe["ts"]), captions=captions)
 
 
 @technique("forward-noise")
@@ -65,4 +67,4 @@ def forward_noise(recipe: Recipe, house: House) -> Plan:
     captions = tuple(
         f"t = {t}, {level.snr_db:+.1f} dB" for t, level in zip((recipe["t"], *recipe["strip"]), chosen)
     )
-    return Plan(process(), columns=len(chosen), captions=captions)
+    return Plan.of(process, columns=len(chosen), captions=captions)

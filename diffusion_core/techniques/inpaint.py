@@ -16,7 +16,7 @@ from diffusion_core.recipes import Recipe, RecipeError
 from diffusion_core.recipes.schema import Choice, Field, Number, Picture
 from diffusion_core.samplers import Rng
 from diffusion_core.techniques.batch import developed, laid_out
-from diffusion_core.techniques.cascade import Keep, Kept, Settings, guided_by, stages_of
+from diffusion_core.techniques.cascade import Keep, Kept, Settings, Stages, guided_by, stages_of
 from diffusion_core.techniques.fields import MODEL, NOISE_LEVEL, PHOTO, SAMPLER, STAGE_2, TOLD, enlarge
 from diffusion_core.techniques.photo import photo_at
 from diffusion_core.techniques.registry import House, Plan
@@ -87,7 +87,10 @@ def inpaint(recipe: Recipe, house: House) -> Plan:
     if recipe["way"] != ALL_WAYS:
         return developed(recipe, house, build, _held(recipe.values, house))
     settings = [{**recipe.values, "way": way} for way in WAYS]
-    runs = [stages_of(each, house, build, _held(each, house)) for each in settings]
+
+    def runs() -> list[Stages]:
+        return [stages_of(each, house, build, _held(each, house)) for each in settings]
+
     return laid_out(recipe, runs, len(WAYS), WAYS)
 
 

@@ -4,7 +4,7 @@ from diffusion_core.processes import every_kth
 from diffusion_core.recipes import Recipe
 from diffusion_core.recipes.schema import Field, Number
 from diffusion_core.techniques.batch import check_number, developed, per_seed, side_by_side
-from diffusion_core.techniques.cascade import asked_at, guided_by, stages_of
+from diffusion_core.techniques.cascade import Stages, asked_at, guided_by, stages_of
 from diffusion_core.techniques.fields import (
     MODEL,
     NOISE_LEVEL,
@@ -55,10 +55,17 @@ def iterative(recipe: Recipe, house: House) -> Plan:
     keep, k = from_photo(recipe.values, house), recipe["every"]
     if not k:
         return developed(recipe, house, guided_by(recipe), keep)
-    run = stages_of(recipe.values, house, guided_by(recipe), keep)
+
+    def begin() -> Stages:
+        return stages_of(recipe.values, house, guided_by(recipe), keep)
+
+    run = begin()
     stages = [f"t = {level.t:.0f}" for level in asked_at(run.path)]
     stages += [f"stage II, t = {level.t:.0f}" for level in asked_at(run.path_2)]
     columns = [*stages[::k], "end"]
     check_number(len(columns), recipe["count"])
-    process = every_kth(side_by_side([run], recipe["count"]), k)
-    return Plan(process, columns=len(columns), captions=per_seed(recipe.values, columns))
+    return Plan.of(
+        lambda: every_kth(side_by_side([begin()], recipe["count"]), k),
+        columns=len(columns),
+        captions=per_seed(recipe.values, columns),
+    )

@@ -8,7 +8,6 @@ the same technique lies beside x_t.
 import torch
 from torch import Tensor
 
-from diffusion_core.constraints import keep_all
 from diffusion_core.estimates import Card
 from diffusion_core.images import convert
 from diffusion_core.levels import Level, noised, schedule
@@ -59,7 +58,7 @@ def from_photo(settings: Settings, house: House) -> Keep:
 
     def keep(card: Card, rng: Rng) -> Kept:
         photo = photo_at(settings, house, card)
-        return Kept(keep_all, begin=lambda noise, level: noised(photo, level, noise))
+        return Kept(None, begin=lambda noise, level: noised(photo, level, noise))
 
     return keep
 

@@ -5,7 +5,7 @@ the house, which knows cards and pictures; it returns a Plan.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from PIL import Image
 
@@ -27,6 +27,8 @@ class Plan(NamedTuple):
     low, high  the range that is black..white
     columns    pictures in a row of the grid
     captions   a text per picture, or none
+    again      begins the same process anew, so that it can be counted and then run. None where nobody said
+               how: then it is planned twice
     """
 
     process: Process
@@ -34,6 +36,12 @@ class Plan(NamedTuple):
     high: float = 1.0
     columns: int = 1
     captions: tuple[str, ...] = ()
+    again: Callable[[], Process] | None = None
+
+    @classmethod
+    def of(cls, begin: Callable[[], Process], **shown: Any) -> "Plan":
+        """A plan whose process `begin` begins, now and again. shown: low, high, columns, captions."""
+        return cls(begin(), again=begin, **shown)
 
 
 TECHNIQUES: dict[str, Callable[[Recipe, House], Plan]] = {}

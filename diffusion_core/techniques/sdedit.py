@@ -1,11 +1,12 @@
 """SDEdit: a photo or a drawing, edited towards a prompt from several starts."""
 
 from dataclasses import replace
+from itertools import product
 
 from diffusion_core.recipes import Recipe, RecipeError
 from diffusion_core.recipes.schema import Choice, Field, Numbers
 from diffusion_core.techniques.batch import laid_out
-from diffusion_core.techniques.cascade import guided_by, stages_of
+from diffusion_core.techniques.cascade import Stages, guided_by, stages_of
 from diffusion_core.techniques.fields import (
     MODEL,
     NEGATIVE,
@@ -65,9 +66,11 @@ def sdedit(recipe: Recipe, house: House) -> Plan:
             raise RecipeError("Prompt: there is none yet, so with it and without it are the same. Write one.")
         rows, captions = [dict(recipe.values, prompt="", negative=""), *rows], ["no prompt, ", "prompt, "]
     keep = from_photo(recipe.values, house)
-    runs = [
-        stages_of({**row, "start": start}, house, guided_by(row), keep) for row in rows for start in starts
-    ]
+
+    def runs() -> list[Stages]:
+        walks = product(rows, starts)
+        return [stages_of({**row, "start": start}, house, guided_by(row), keep) for row, start in walks]
+
     return laid_out(
         recipe, runs, len(starts), [f"{told}start {start}" for told in captions for start in starts]
     )

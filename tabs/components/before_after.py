@@ -99,7 +99,7 @@ class BeforeAfter:
         )
 
     def _clicked(self, run_id: str, event: gr.EventData):
-        result, index = self.bench.shelf.get(run_id), getattr(event, "index", None)
+        result, index = self.bench.result_of(run_id), getattr(event, "index", None)
         if result is None:
             gr.Warning("This run is no longer kept; run it again.")
             return gr.skip(), gr.skip()

@@ -19,7 +19,6 @@ from tabs.components.pictures import CLICKED
 from tabs.components.text_page import TextBench
 from tabs.gradio_compat import QUIET
 from tabs.session import messages
-from tabs.session.keepsakes import Shelf
 
 SCORE_TEXT = (
     "**The score.** A model that can draw can also judge. Noise the finished picture once more, and ask the "
@@ -71,15 +70,15 @@ class Picks:
         self.gallery.select(self._picked, self.bench.run_id, outputs, **QUIET)
 
     def _picked(self, run_id: str, event: gr.EventData):
-        result, index = result_of(self.bench.shelf, run_id), getattr(event, "index", None)
+        result, index = result_of(self.bench, run_id), getattr(event, "index", None)
         if result is None or not isinstance(index, int) or not 0 <= index < len(result.pictures):
             return [gr.skip()] * 4
         return contact(result, index), self.view(result, index), gains(result, index), index
 
 
-def result_of(shelf: Shelf, run_id: str) -> Result | None:
+def result_of(bench: TextBench, run_id: str) -> Result | None:
     """The run that a page shows, or None and a word where it is gone."""
-    result = shelf.get(run_id)
+    result = bench.result_of(run_id)
     if result is None:
         gr.Warning(messages.NOT_KEPT)
     return result
@@ -194,7 +193,7 @@ def _enlarging(bench: TextBench, picks: Picks, one: TextBench, button: gr.Button
     controls = list(one.controls.values())
 
     def filled(run_id: str, index: int) -> dict:
-        result = result_of(bench.shelf, run_id)
+        result = result_of(bench, run_id)
         if result is None:
             raise gr.Error(messages.NOT_KEPT, print_exception=False)
         try:

@@ -5,9 +5,7 @@ import html
 import gradio as gr
 from PIL import Image
 
-from diffusion_core.images import convert, export, grid
-from diffusion_core.images.grid import zoom_for
-from diffusion_core.serving.result import Frame
+from diffusion_core.images import export
 
 
 class Shown(gr.HTML):
@@ -46,17 +44,3 @@ def pane(label: str, height: int = 360, **options) -> Shown:
 def final(label: str, height: int = 360, **options) -> Shown:
     """A place for a finished picture: PNG, exact."""
     return Shown(label, height, False, **options)
-
-
-def pane_columns(count: int, columns: int) -> int:
-    """Pictures in a row of a live pane, which is about square: a single long row is broken in two."""
-    return (count + 1) // 2 if count == columns and count > 5 else columns
-
-
-def frame_grids(frame: Frame) -> tuple[Image.Image, Image.Image | None]:
-    """x_t and x0^ of a frame as sheets; x_t in the wider range that noise needs."""
-    low, high, columns = frame.low, frame.high, pane_columns(len(frame.x), frame.columns)
-    zoom = zoom_for(columns, frame.x.shape[-1])
-    x_t = grid.grid(frame.x, columns, *convert.noisy_range(low, high, frame.level.sigma), zoom=zoom)
-    x0 = None if frame.x0 is None else grid.grid(frame.x0, columns, low, high, zoom=zoom)
-    return x_t, x0

@@ -38,8 +38,6 @@ text_results.py as `middle`. A tab within a tab shares the model: call page() ag
 """
 
 import contextlib
-import html
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -47,10 +45,10 @@ from itertools import chain
 
 import gradio as gr
 
+from diffusion_core.images.grid import squarish
 from diffusion_core.recipes import Recipe
 from diffusion_core.recipes.recipe import SCHEMAS
 from diffusion_core.recipes.schema import Field
-from diffusion_core.serving.result import Frame, Kept, Result
 from diffusion_core.serving.studio import Studio
 from tabs.components import displays, intro, known_words, model_picker
 from tabs.components.form import Own, control_of, counts
@@ -75,6 +73,7 @@ def head(studio: Studio, title: str, text: str, equation: str) -> gr.Dropdown:
 class TextBench(Bench):
     """A Bench with notices, with examples that run, and on which Enter in a line of text runs, too."""
 
+    pane_columns = staticmethod(squarish)
     left: gr.Column
     right: gr.Column
     opens: Recipe
@@ -97,7 +96,7 @@ class TextBench(Bench):
 
     def wire(self) -> None:
         """As Bench does; call it last."""
-        self.after.append((lambda result: said(result.notices), self.notes))
+        self.after.append((lambda result: messages.notes(result.notices), self.notes))
         super().wire()
         model = [self.controls["model"]] if "model" in self.controls else []
         set_by = [each for each in self.controls.values() if each not in model]
@@ -144,7 +143,7 @@ class TextBench(Bench):
         """What a click on an example does: it sets the controls, and runs at once."""
 
         def tried(request: gr.Request, *told: str):  # the model, and the visit's key
-            mine, owner = self._visit_of(request, told[len(told) - len(self.key) :])
+            mine = self._visit_of(request, told[len(told) - len(self.key) :])
             chosen = {"model": told[0]} if "model" in self.controls else {}
             try:
                 recipe = self.opens.changed(**values | chosen)
@@ -154,34 +153,16 @@ class TextBench(Bench):
             changes = self.updates(recipe)
             changes.pop(self.controls.get("model"), None)
             yield changes
-            yield from self._developed(recipe, mine, owner, request)
+            yield from self._watched(self.page.start(mine, recipe), mine, request)
 
         return tried
 
     def _noticed(self, names: Sequence[str], *values) -> str:
         """What is to be known of these settings before a run. What is wrong is said by the cost line."""
         try:
-            return said(self.studio.notices(self.opens.changed(**dict(zip(names, values)))))
+            return messages.notes(self.studio.notices(self.opens.changed(**dict(zip(names, values)))))
         except messages.FRIENDLY:
             return ""
-
-    def _live(self, frame: Frame) -> dict:
-        square = frame._replace(columns=squarish(len(frame.x), frame.columns))
-        return super()._live(square) | {self.notes: said(frame.notices)}
-
-    def _pane_sheets(self, kept: Kept, result: Result):
-        square = result._replace(columns=squarish(len(kept.x), result.columns))
-        return super()._pane_sheets(kept, square)
-
-
-def squarish(count: int, columns: int) -> int:
-    """Columns for a live pane, which is about square: a single long row is broken."""
-    return math.ceil(math.sqrt(count)) if count == columns and count > 3 else columns
-
-
-def said(notices: Sequence[str]) -> str:
-    """Notices as HTML."""
-    return "".join(f'<p role="note">{html.escape(each)}</p>' for each in notices)
 
 
 def page(

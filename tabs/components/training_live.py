@@ -1,6 +1,5 @@
 """Train it here: the controls of a short run, its loss and its drawings as they come."""
 
-import contextlib
 import time
 from collections.abc import Sequence
 
@@ -8,14 +7,17 @@ import gradio as gr
 import pandas as pd
 
 from diffusion_core.images import convert, export, grid
-from diffusion_core.recipes.schema import Choice, Number
+from diffusion_core.recipes import Recipe
+from diffusion_core.recipes.schema import Choice, Field, Number
 from diffusion_core.serving import result
-from diffusion_core.serving.run import Stop
+from diffusion_core.serving.job import Job
+from diffusion_core.serving.studio import Studio
 from mnist_models import data, live
 from mnist_models.history import smoothed
-from mnist_models.workshop import Workshop
-from tabs import gradio_compat, static
+from mnist_models.workshop import Trained, Workshop
+from tabs import static
 from tabs.components import form
+from tabs.components.run_panel import Bench
 from tabs.session import messages
 
 TEXT = (
@@ -32,94 +34,94 @@ POINTS = 120  # on a curve; more would not be seen
 COLOURS = {"one batch": "#d6d3d1", "running mean": "#d96a12"}
 
 
-def page(workshop: Workshop) -> None:
-    """The page; call it inside its gr.Tab."""
+class TrainingBench(Bench):
+    """The Bench of a training: its settings, its loss and its drawings as they come."""
+
+    more_parts = ("plot", "drawings", "cost")
+
+    def __init__(self, studio: Studio, workshop: Workshop, controls: dict, inside: tuple[gr.Tabs, str]):
+        super().__init__(studio, live.TRAINING, controls, inside=inside)
+        self.workshop = workshop
+
+    def fields(self) -> Sequence[Field]:
+        return live.FIELDS
+
+    def recipe_of(self, **values) -> Recipe:
+        return live.Settings.of(**values).recipe
+
+    def cost_of(self, recipe: Recipe) -> str:
+        return self.workshop.cost(settings_of(recipe))
+
+    def curves(self) -> None:
+        """The plot of the loss, and the drawings."""
+        settings = live.Settings.of()
+        self.plot = gr.LinePlot(
+            loss_points(live.Progress(0, settings.steps, (), 0.0, ())),
+            "step",
+            "loss",
+            color="curve",
+            color_map=COLOURS,
+            x_title="step",
+            y_title="loss: mean squared error",
+            x_lim=[0, settings.steps],
+            y_lim=[0, 1],
+            height=280,
+            elem_id="live-loss",
+        )
+        self.drawings = gr.HTML(
+            rows_of(settings, ()), css_template=static.text("rows.css"), elem_id="live-drawings"
+        )
+
+    def _news_of(self, job: Job, request: gr.Request):
+        settings, shown, top, last = settings_of(job.recipe), 1, 1.0, 0.0
+        yield {
+            self.plot: gr.update(x_lim=[0, settings.steps], y_lim=[0, top]),
+            self.drawings: rows_of(settings, [live.Drawing(0, live.start(settings))]),
+        }
+        for event in job.watch(seconds=1.0):
+            if event is None:
+                yield {self.status: gr.skip()}
+            elif isinstance(event, Trained):
+                time.sleep(messages.PREVIEW_SECONDS)  # new axes need a moment before they take points
+                yield self._finished(event, request, job.id)
+            elif time.monotonic() - last >= messages.PREVIEW_SECONDS:
+                last, before, top = time.monotonic(), top, ceiling(event)
+                changes = {self.status: status_of(event)}
+                changes[self.plot] = loss_points(event) if top == before else gr.update(y_lim=[0, top])
+                if len(event.drawings) > shown:
+                    shown = len(event.drawings)
+                    changes[self.drawings] = rows_of(settings, event.drawings)
+                yield changes
+
+    def _finished(self, trained: Trained, request: gr.Request, key: str) -> dict:
+        return self._idle() | {
+            self.run_id: key,
+            self.status: ended(trained.progress),
+            self.plot: loss_points(trained.progress),
+            self.drawings: rows_of(settings_of(trained.recipe), trained.progress.drawings),
+            self.cost: messages.cost_line(lambda: self.cost_of(trained.recipe)),
+        }
+
+
+def page(studio: Studio, workshop: Workshop, inside: tuple[gr.Tabs, str]) -> None:
+    """The page; call it inside its gr.Tab. inside: the tabs within the tab, and the id of this one."""
     gr.Markdown(TEXT, elem_classes="lead")
     fields = {field.name: field for field in live.FIELDS}
     with gr.Row():
         with gr.Column(scale=2, min_width=300):
             controls = {name: control(field) for name, field in fields.items() if name not in FURTHER}
-            cost = gr.Markdown(
-                messages.cost_line(lambda: workshop.cost(live.Settings.of())), elem_classes="cost"
-            )
-            with gr.Row():
-                run_button = gr.Button("Run", variant="primary", min_width=120, elem_classes="run-button")
-                stop_button = gr.Button("Stop", min_width=120, interactive=False, elem_classes="stop-button")
-            status = gr.HTML(messages.status("Ctrl+Enter runs, Esc stops."), elem_classes="status")
+            bench = TrainingBench(studio, workshop, controls, inside)
+            bench.buttons()
             with gr.Accordion("More settings", open=False):
                 controls |= {name: control(field) for name, field in fields.items() if name in FURTHER}
         with gr.Column(scale=5, min_width=320):
-            plot = gr.LinePlot(
-                loss_points(live.Progress(0, live.Settings.of().steps, (), 0.0, ())),
-                "step",
-                "loss",
-                color="curve",
-                color_map=COLOURS,
-                x_title="step",
-                y_title="loss: mean squared error",
-                x_lim=[0, live.Settings.of().steps],
-                y_lim=[0, 1],
-                height=280,
-                elem_id="live-loss",
-            )
-            drawings = gr.HTML(
-                rows_of(live.Settings.of(), ()), css_template=static.text("rows.css"), elem_id="live-drawings"
-            )
-    for name, component in controls.items():
-        component.elem_id = f"live-{name}"
-    inputs, stops = list(controls.values()), messages.Stops()
+            bench.curves()
+    bench.wire()
 
-    def settings_of(values: Sequence) -> live.Settings:
-        return live.Settings.of(**dict(zip(controls, values)))
 
-    def cost_of(*values) -> str:
-        return messages.cost_line(lambda: workshop.cost(settings_of(values)))
-
-    def run(request: gr.Request, *values):
-        with stops.running(request.session_hash) as stop:
-            try:
-                yield from learning(settings_of(values), stop)
-                yield {cost: cost_of(*values)}
-            except Exception as error:
-                yield {status: messages.ended_by(error), stop_button: gr.update(interactive=False)}
-
-    def learning(settings: live.Settings, stop: Stop):
-        last, shown, top = 0.0, 1, 1.0
-        yield {
-            status: messages.status("Starting…", 0.0),
-            stop_button: gradio_compat.STOPS,
-            plot: gr.update(x_lim=[0, settings.steps], y_lim=[0, top]),
-            drawings: rows_of(settings, [live.Drawing(0, live.start(settings))]),
-        }
-        with contextlib.closing(workshop.train(settings, stop)) as news:
-            for progress in news:
-                if time.monotonic() - last < messages.PREVIEW_SECONDS:
-                    continue
-                last, before = time.monotonic(), top
-                top = ceiling(progress)
-                changes = {status: status_of(progress), stop_button: gradio_compat.STOPS}
-                changes[plot] = loss_points(progress) if top == before else gr.update(y_lim=[0, top])
-                if len(progress.drawings) > shown:
-                    shown = len(progress.drawings)
-                    changes[drawings] = rows_of(settings, progress.drawings)
-                yield changes
-        time.sleep(messages.PREVIEW_SECONDS)  # a plot with new axes needs a moment before it takes points
-        yield {
-            status: ended(progress),
-            plot: loss_points(progress),
-            drawings: rows_of(settings, progress.drawings),
-            stop_button: gr.update(interactive=False),
-        }
-
-    run_button.click(
-        run,
-        inputs,
-        [status, plot, drawings, stop_button, cost],
-        trigger_mode="once",
-        **gradio_compat.QUIET,
-    )
-    stop_button.click(stops.press, None, status, **gradio_compat.AT_ONCE)
-    gradio_compat.on_change(inputs, cost_of, inputs, cost)
+def settings_of(recipe: Recipe) -> live.Settings:
+    """The settings of a training, from the recipe that it is kept under."""
+    return live.Settings.of(**recipe.values)
 
 
 def control(field) -> gr.components.Component:

@@ -1,17 +1,17 @@
-"""What the page says of a run: its status line, its cost, and a sentence for whatever went wrong."""
+"""What the page says of a run: its status line, its cost, a link, and a sentence for whatever went wrong."""
 
-import contextlib
 import html
+import re
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 
 import gradio as gr
 
+from diffusion_core.levels import CLEAN
 from diffusion_core.models.faults import ModelError
-from diffusion_core.recipes import RecipeError
+from diffusion_core.recipes import Recipe, RecipeError
 from diffusion_core.serving.engine import Busy, OutOfMemory
-from diffusion_core.serving.result import Frame, Result, duration
-from diffusion_core.serving.run import Cancelled, Stop
+from diffusion_core.serving.result import Cancelled, Frame, Kept, Result, duration
 from tabs.gradio_compat import DiskFull
 
 FRIENDLY = (RecipeError, ModelError, Busy, OutOfMemory, DiskFull)
@@ -26,6 +26,7 @@ NOT_KEPT = (
 GONE = "This picture is no longer kept here: later ones took its room. A PNG of it brings its settings back."
 OUR_FAULT = "Something went wrong here, and the fault is ours; the server's log says what. The settings stay."
 PREVIEW_SECONDS = 0.25  # between two live previews
+LONGEST_QUERY = 4000  # characters; servers refuse much longer addresses
 MANY = 50  # runs at a time, from which on previews come half as often
 
 
@@ -68,34 +69,23 @@ def cost_line(cost: Callable[[], object]) -> str:
         return f"**{html.escape(str(error))}**"
 
 
-class Stops:
-    """The Stop button of one page for all its visitors: session -> what runs there.
+def notes(notices: Sequence[str]) -> str:
+    """Notices as HTML."""
+    return "".join(f'<p role="note">{html.escape(each)}</p>' for each in notices)
 
-    A run that is stopped ends by itself, with Cancelled, and so has the last word on the page. Gradio's own
-    `cancels=` may be overtaken by a late update, or take the next run with it.
-    """
 
-    def __init__(self):
-        self._running: dict[str, Stop] = {}
+def about(kept: Kept) -> str:
+    """Where a kept step stands: how noisy it is."""
+    if kept.level == CLEAN:
+        return f"The end, after step {kept.index}."
+    return f"Before step {kept.index + 1}: t = {kept.level.t:g}, signal to noise {kept.level.snr_db:+.1f} dB."
 
-    @contextlib.contextmanager
-    def running(self, session: str) -> Iterator[Stop]:
-        """While this lasts, the visitor's Stop button stops what was given the Stop."""
-        stop = self._running[session] = Stop()
-        try:
-            yield stop
-        finally:
-            if self._running.get(session) is stop:
-                del self._running[session]
 
-    def press(self, request: gr.Request):
-        """For the button's click: the status line. It is the run that says it was stopped: a word from here
-        might come later than that one."""
-        stop = self._running.get(request.session_hash)
-        if stop is None:
-            return status("Nothing is running.")
-        stop.now()
-        return gr.skip()
+def link_to(recipe: Recipe, request: gr.Request) -> str:
+    """A link that opens the page with these settings. A large picture goes behind #, which is not sent."""
+    word = recipe.to_link()
+    page = request.headers.get("referer") or request.headers.get("origin", "") + "/"
+    return f"{re.split('[?#]', page)[0]}{'?' if len(word) < LONGEST_QUERY else '#'}recipe={word}"
 
 
 def sentence(error: BaseException) -> str:

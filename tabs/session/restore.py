@@ -9,6 +9,7 @@ import gradio as gr
 
 from diffusion_core.images import convert, export
 from diffusion_core.recipes import Recipe, RecipeError
+from diffusion_core.serving.job import Job
 from tabs import static
 from tabs.gradio_compat import QUIET
 from tabs.session import messages, visit
@@ -19,9 +20,9 @@ LOST = (
 )
 
 
-def wire(demo: gr.Blocks, tabs: gr.Tabs, tab_of: dict[str, str], open_png: gr.UploadButton) -> None:
-    """Restore on page load, on a dropped PNG, from the gallery. tab_of: technique -> id of its tab."""
-    page = visit.page_here()
+def wire(page: visit.Page, demo: gr.Blocks, tabs: gr.Tabs, tab_of: dict[str, str], open_png) -> None:
+    """Restore on page load, on a PNG given to the button open_png, from the gallery. tab_of: technique -> id
+    of its tab."""
     benches = page.benches
     places = list({id(b.inside[0]): b.inside[0] for b in benches.values() if b.inside}.values())
     settings = [tabs, *places, *(c for bench in benches.values() for c in bench.controls.values())]
@@ -48,16 +49,11 @@ def wire(demo: gr.Blocks, tabs: gr.Tabs, tab_of: dict[str, str], open_png: gr.Up
             gr.Warning(str(error))
             return {tabs: gr.skip()}
 
-    def again(entry: visit.Entry, key: str, request: gr.Request):
+    def again(job: Job, key: str, request: gr.Request):
         """A run of this visit with its settings, and what is new of it."""
-        result = page.shelf.get(entry.id)
-        recipe = entry.recipe or (result and result.recipe)
-        if recipe is None:
-            gr.Warning(messages.GONE)
-            return
-        yield set_to(recipe)
-        mine, owner = page.visit(key, request.session_hash), page.owner(key, request.session_hash)
-        yield from benches[entry.technique].shown_again(entry, mine, owner, request)
+        yield set_to(job.recipe)
+        mine = page.visit(key, request.session_hash)
+        yield from benches[job.recipe.technique].shown_again(job, mine, request)
 
     def arrived(key: str, link: str, seen: str, request: gr.Request):
         mine = page.visit(key, request.session_hash)
@@ -71,12 +67,14 @@ def wire(demo: gr.Blocks, tabs: gr.Tabs, tab_of: dict[str, str], open_png: gr.Up
             yield {tabs: gr.skip()}
 
     def clicked(key: str, event: gr.EventData, request: gr.Request):
-        mine = page.visit(key, request.session_hash)
-        if entry := mine.entries.get(getattr(event, "run", None)):
-            yield from again(entry, key, request)
+        mine, chosen = page.visit(key, request.session_hash), getattr(event, "run", None)
+        if job := mine.get(chosen):
+            yield from again(job, key, request)
+        elif chosen in mine.ids:
+            gr.Warning(messages.GONE)
 
     def taken_up(key: str, under_way: str, request: gr.Request):
-        mine, owner = page.visit(key, request.session_hash), page.owner(key, request.session_hash)
+        mine = page.visit(key, request.session_hash)
         seen = [benches[name] for name in under_way.split() if name in benches]
         lost = {
             bench.status: messages.status(LOST, wrong=True)
@@ -85,8 +83,8 @@ def wire(demo: gr.Blocks, tabs: gr.Tabs, tab_of: dict[str, str], open_png: gr.Up
         }
         yield lost or {tabs: gr.skip()}
         for bench in seen:
-            if entry := mine.latest(bench.technique):
-                yield from bench.shown_again(entry, mine, owner, request)
+            if job := mine.latest(bench.technique):
+                yield from bench.shown_again(job, mine, request)
 
     costs = [bench.cost for bench in benches.values()]  # by now networks may be warm, and the seconds known
     demo.load(lambda: [bench.cost_text() for bench in benches.values()], None, costs, **QUIET)

@@ -40,10 +40,7 @@
   const back = () => {
     for (const toast of document.querySelectorAll(".toast-body.error"))
       if (/Connection/.test(toast.textContent)) toast.querySelector("button")?.click();
-    const going = [...document.querySelectorAll(".status .going")];
-    for (const line of going.filter((each) => !each.closest('[id$="-status"]')))
-      line.textContent = "The connection was lost, and this with it. Press Run to begin again.";
-    if (going.some((each) => each.closest('[id$="-status"]'))) document.querySelector("#take-up")?.click();
+    if (document.querySelector(".status .going")) document.querySelector("#take-up")?.click();
   };
 
   // Ask until the server answers; then go on where we were.

@@ -153,18 +153,6 @@ class Guard:
         return pictures if marker is None else marker.apply_watermark(pictures, pictures[0].width)
 
 
-class _Unguarded(Guard):
-    """For networks that ask for no guard: everything passes as it is."""
-
-    notices = ()
-
-    def check(self, pictures: Tensor) -> Checked:
-        return Checked(pictures, ())
-
-
-UNGUARDED = _Unguarded(lambda: Parts(None, None), previews="open")
-
-
 def with_captions(captions: Sequence[str], withheld: Sequence[bool]) -> tuple[str, ...]:
     """The captions of pictures, with a word where one was withheld."""
     if not any(withheld):
