@@ -1,4 +1,4 @@
-"""The page with three of its tabs, on networks that are plain functions and take their time: quick to open,
+"""The page with some of its tabs, on networks that are plain functions and take their time: quick to open,
 and slow enough to be left, stopped and killed in mid-run.
 
     python tests/small_page.py [SECONDS a forward]      listens on $GRADIO_SERVER_PORT
@@ -17,7 +17,7 @@ from fakes import FakeNetwork, FakeStudio, drawing  # noqa: E402
 import app  # noqa: E402
 from diffusion_core.images.examples import EXAMPLES  # noqa: E402
 from mnist_models import network  # noqa: E402
-from tabs import forward_noise, mnist_denoiser, mnist_sampler, theme  # noqa: E402
+from tabs import forward_noise, mnist_denoiser, mnist_sampler, theme, training  # noqa: E402
 
 PAUSE = float(sys.argv[1]) if len(sys.argv) > 1 else 0.0
 
@@ -38,8 +38,12 @@ def main() -> None:
     studio = SlowStudio()
     studio.examples |= EXAMPLES | {f"Digit {k}": drawing for k in range(10)}
     network.register(studio)
-    tabs = {"forward-noise": forward_noise, "mnist-denoiser": mnist_denoiser, "mnist-sampler": mnist_sampler}
-    app.TABS = tabs
+    app.TABS = {
+        "forward-noise": forward_noise,
+        "mnist-denoiser": mnist_denoiser,
+        "mnist-sampler": mnist_sampler,
+        "training": training,
+    }
     demo = app.build(studio)
     demo.queue(max_size=200, default_concurrency_limit=None).launch(
         theme=theme.theme(), css=theme.CSS, head=theme.HEAD, ssr_mode=False, run_history=False

@@ -69,6 +69,19 @@ def test_a_run_survives_a_reload_and_shows_its_previews_again(page):
     expect(seen(page, "#mnist-sample-result img")).to_have_count(1)
 
 
+def test_a_training_survives_a_reload(page):
+    tab(page, "Training")
+    field(page, "mnist-training-steps").fill("3000")
+    run(page)
+    expect(status(page)).to_contain_text("to go")
+    page.reload()
+    expect(status(page)).to_contain_text("to go")
+    expect(field(page, "mnist-training-steps")).to_have_value("3000")
+    expect(page.locator("#live-drawings img").first).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(status(page)).to_contain_text("Stopped. The settings are as they were")
+
+
 def test_stop_works_after_a_reload(page):
     begin(page)
     page.reload()
