@@ -61,7 +61,7 @@ def visit(context, url: str):
     """A new page of the same visitor. (Leaving one that talks to its server is an error of Gradio's.)"""
     page = context.new_page()
     page.goto(url)
-    seen(page, ".run-button, .two-dimensions .presets button").first.wait_for()
+    seen(page, ".run-button, .two-dimensions canvas").first.wait_for()
     return page
 
 
