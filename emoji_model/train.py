@@ -236,8 +236,8 @@ DATA = (
     "Quick, Draw! (Google, CC BY 4.0); emoji by Noto and Blobmoji (Apache 2.0), Twemoji, FxEmoji, EmojiTwo "
     "and Streamline (CC BY 4.0), Fluent Emoji (MIT), SerenityOS (BSD 2-Clause); Openclipart (public domain); "
     "Dungeon Crawl Stone Soup tiles (CC0); photographs of tf_flowers (CC BY 2.0), Grocery Store (MIT) and "
-    "clothing-dataset (CC0); names of Unicode CLDR (Unicode License v3) and WordNet (Princeton). CREDITS.md "
-    "says it in full."
+    "clothing-dataset (CC0); names of Unicode CLDR (Unicode License v3) and WordNet (Princeton). checkpoints/"
+    "CREDITS.md says it in full."
 )
 
 

@@ -138,7 +138,8 @@ def _photos(folder: Path, size: int) -> None:
         ground = Image.fromarray(rng.integers(60, 200, (size, size, 3), np.uint8)).convert("RGBA")
         ground.alpha_composite(drawn(label, "photo", size))
         files[f"{k:05}.webp"] = ground.convert("RGB")
-        lines.append({"file": f"{k:05}.webp", "label": label, "licence": "CC BY 2.0", "credit": "somebody"})
+        credited = {"licence": "CC BY 2.0", "credit": "somebody", "original": f"{label}/{k}.jpg"}
+        lines.append({"file": f"{k:05}.webp", "label": label} | credited)
     _archive(folder / pictures.PHOTOS, lines, files)
 
 

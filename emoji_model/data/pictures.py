@@ -49,9 +49,9 @@ class Pictures(list[Picture]):
 
     def __init__(self, folders: Folders):
         archives = [folders["artists"] / name for name in ARTISTS]
-        read = [_artist(archive, line) for archive in archives for line in _manifest(archive)]
+        read = [_artist(archive, line) for archive in archives for line in manifest(archive)]
         photos = folders["photos"] / PHOTOS
-        read += [_photo(photos, line) for line in _manifest(photos)]
+        read += [_photo(photos, line) for line in manifest(photos)]
         super().__init__(read)
 
     def atlas(self, rows: list[int], size: int) -> Tensor:
@@ -113,7 +113,8 @@ def _zip(path: Path) -> zipfile.ZipFile:
         raise DataError(f"{path} is damaged: fetch it anew. {HOW}") from None
 
 
-def _manifest(path: Path) -> list[dict]:
+def manifest(path: Path) -> list[dict]:
+    """The lines of an archive's manifest.jsonl. DataError if the archive is missing, damaged or has none."""
     try:
         with _zip(path) as archive:
             return [json.loads(line) for line in archive.read(MANIFEST).decode().splitlines()]
