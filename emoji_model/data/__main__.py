@@ -19,11 +19,12 @@ from emoji_model.data.folders import KINDS, DataError, Folders
 from emoji_model.data.sources import BESIDE, SETS, Source
 
 UNTRIED = """\
-Tried: npm's packages of noto and twemoji (mean difference from what was trained on: .4 of 255). Not tried,
-for they could not be fetched where this was written: the clones of GitHub and Google's ndjson; the reader of
-the ndjson is tested on made-up lines. The archives come out much like those that the shipped models learned from,
-not byte for byte: openclipart and crawl hold more (those were chosen by eye), the doodles are other ones,
-photographs are cut where those were not all, and colours are named by another rule."""
+Tried: npm's packages of noto and twemoji (mean difference from what was trained on: .4 of 255). Not
+tried, for they could not be fetched where this was written: the clones of GitHub and Google's ndjson;
+the reader of the ndjson is tested on made-up lines. The archives come out much like those that the
+shipped models learned from, not byte for byte: openclipart and crawl hold more (those were chosen by
+eye), the doodles are other ones, photographs are cut where those were not all, and colours are named by
+another rule."""
 
 
 def table() -> str:
